@@ -1,0 +1,190 @@
+"""What the command line shows: progress bars and tables; where there is no terminal, a plain line now and then."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vivi.core.config import dump, fingerprint
+from vivi.core.rundir import RunFolder
+
+if TYPE_CHECKING:
+    from vivi.experiment import Experiment
+    from vivi.transfer.embed import EmbedSummary
+    from vivi.transfer.quick import Scores
+    from vivi.video.ingest import IngestProgress, IngestSummary
+
+PLAIN_SECONDS = 10.0
+"""Between two lines of progress where there is no terminal."""
+
+
+class Bar:
+    """A progress bar with one line of text behind it."""
+
+    def __init__(self, title: str, *, unit: str) -> None:
+        self._console = Console(stderr=True)
+        self._title, self._unit = title, unit
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit))
+        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[text]}"))
+        self._progress = Progress(*columns, *times, console=self._console, disable=not self._console.is_terminal)
+        self._task = self._progress.add_task(title, total=None, text="")
+        self._said = time.monotonic()
+
+    def __enter__(self) -> "Bar":
+        """Start drawing."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+
+    def update(self, done: int, *, total: int | None, text: str = "") -> None:
+        """Show that `done` of `total` are done."""
+        self._progress.update(self._task, completed=done, total=total, text=escape(text))
+        now = time.monotonic()
+        if not self._console.is_terminal and (now - self._said > PLAIN_SECONDS or done == total):
+            self._said = now
+            of = "" if total is None else f"/{total}"
+            self._console.print(f"{self._title}: {done}{of} {self._unit} {text}", markup=False, highlight=False)
+
+
+@contextmanager
+def ingest_progress() -> Iterator[Callable[["IngestProgress"], None]]:
+    """A bar for `vivi.video.ingest.ingest`."""
+    began = time.monotonic()
+    fresh = [-1]
+    with Bar("Ingest", unit="videos") as bar:
+
+        def show(state: "IngestProgress") -> None:
+            if fresh[0] < 0:
+                fresh[0] = state.done
+            rate = (state.done - fresh[0]) / max(time.monotonic() - began, 1e-9)
+            bar.update(state.done, total=state.total, text=f"{rate:.1f} videos/s, {state.skipped} skipped")
+
+        yield show
+
+
+@contextmanager
+def training_progress(experiment: "Experiment") -> Iterator[Callable[[dict[str, float]], None]]:
+    """A bar for `vivi.training.loop.pretrain`."""
+    from vivi.training.monitor import has_tensorboard
+
+    if not has_tensorboard():
+        Console(stderr=True).print(
+            'TensorBoard is not installed: metrics.jsonl only (pip install "vivi\\[tensorboard]")'
+        )
+    with Bar(escape(experiment.name), unit="steps") as bar:
+
+        def show(line: dict[str, float]) -> None:
+            bar.update(int(line["step"]), total=experiment.schedule.steps, text=training_text(line))
+
+        yield show
+
+
+def training_text(line: Mapping[str, float]) -> str:
+    """One line of metrics for the eye: loss and its parts, speed, waiting, collapse monitors, kNN."""
+    if "loss" not in line:
+        return f"going on from step {int(line['step'])}"
+    parts = [f"{name.split('/')[1]} {value:.3f}" for name, value in line.items() if "/" in name]
+    knn = [f"kNN {line['knn']:.1%}"] if "knn" in line else []
+    speed = f"{line['frames_per_second']:.0f} frames/s, data wait {line['data_wait']:.0%}"
+    spread = f"std {line['feature_std']:.2f}, rank {line['effective_rank']:.1f}"
+    return ", ".join([f"loss {line['loss']:.3f} ({', '.join(parts)})", speed, spread, *knn])
+
+
+@contextmanager
+def feature_progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for passes over images: called with images done and in all."""
+    with Bar(title, unit="images") as bar:
+        yield lambda done, total: bar.update(done, total=total)
+
+
+def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
+    """The table at the end of an ingest."""
+    table = Table("", "", title="Ingest", show_header=False)
+    rows: list[tuple[str, str]] = [
+        ("inputs", f"{summary.videos + sum(summary.skipped.values())}"),
+        ("videos stored", f"{summary.videos}"),
+        *((f"skipped: {reason}", f"{count}") for reason, count in sorted(summary.skipped.items())),
+        ("minutes of video", f"{summary.minutes:.1f}"),
+        ("frames", f"{summary.frames}"),
+        ("shots", f"{summary.shots}"),
+        ("shots a video", f"{summary.shots / max(summary.videos, 1):.1f}"),
+        *((f"videos for K={k}, L={frames}", f"{count}") for (k, frames), count in summary.usable.items()),
+    ]
+    for name, value in rows:
+        table.add_row(escape(name), value)
+    console = Console()
+    console.print(table)
+    if summary.skipped:
+        console.print(
+            f"Each skipped input with its reason: {out / 'skipped.csv'}", markup=False, highlight=False, soft_wrap=True
+        )
+    console.print(f"{out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_presets(presets: Mapping[str, Callable[[], "Experiment"]]) -> None:
+    """A table of all presets."""
+    table = Table("preset", "N x K x L", "levels", "what it is")
+    for name, build in presets.items():
+        experiment = build()
+        sampling = experiment.sampling
+        levels = [type(level.objective).__name__ for level in (*experiment.frame_levels, *experiment.video_levels)]
+        size = f"{experiment.samples_per_step} x {sampling.shots} x {sampling.frames}"
+        table.add_row(escape(name), size, " + ".join(levels), escape(str(build.__doc__)))
+    Console().print(table)
+
+
+def show_experiment(experiment: "Experiment") -> None:
+    """All values of an experiment, as JSON; the paths are those that --set takes."""
+    print(json.dumps(dump(experiment), indent=2))
+    Console(stderr=True).print(f"fingerprint {fingerprint(experiment)}", highlight=False)
+
+
+def show_run(run: RunFolder) -> None:
+    """The last line of metrics and where the encoder is."""
+    console = Console()
+    lines = run.read_metrics()
+    if lines:
+        console.print(
+            f"step {int(lines[-1]['step'])}: {training_text(lines[-1])}", markup=False, highlight=False, soft_wrap=True
+        )
+    console.print(f"{run.encoder}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_scores(scores: "Scores", *, out: Path | None) -> None:
+    """Accuracies with their intervals."""
+    table = Table("task", "probe", "weights", "accuracy", "95 % interval", "test images")
+    data: list[dict[str, Any]] = scores.as_json()["results"]
+    for row in data:
+        low, high = row["interval"]
+        interval = f"{low:.1%} to {high:.1%}"
+        table.add_row(
+            escape(row["task"]), row["probe"], row["weights"], f"{row['accuracy']:.1%}", interval, str(row["total"])
+        )
+    console = Console()
+    console.print(table)
+    if out is not None:
+        console.print(f"{out}", markup=False, highlight=False, soft_wrap=True)
+
+
+def show_embedded(summary: "EmbedSummary", *, out: Path) -> None:
+    """How many images were embedded."""
+    console = Console()
+    console.print(f"{summary.images} images, {summary.dim} numbers each", highlight=False)
+    if summary.skipped:
+        console.print(
+            f"{summary.skipped} images could not be read: {out}.skipped.csv",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print(f"{out}", markup=False, highlight=False, soft_wrap=True)

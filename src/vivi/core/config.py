@@ -1,0 +1,188 @@
+"""Frozen, typed trees of configuration: define, dump, load, override, fingerprint and compare them.
+
+A configuration class stands beside the component it configures and is declared with `@config`. Saved JSON names
+classes as `module:Class`; only classes of this package that were declared with `@config` are ever loaded.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar, dataclass_transform, get_type_hints
+
+import pydantic
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from vivi.core.errors import ConfigError
+
+T = TypeVar("T")
+_MARK = "__vivi_config__"
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def config(cls: type[T]) -> type[T]:
+    """Declare a frozen, keyword-only, validated configuration class."""
+    settings = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    made: type[T] = pydantic_dataclass(frozen=True, kw_only=True, config=settings)(cls)  # type: ignore[assignment]
+    setattr(made, _MARK, made.__qualname__)
+    return made
+
+
+def is_config(value: Any) -> bool:
+    """Whether `value` is an instance of a class declared with `@config` itself (not merely a subclass of one)."""
+    return not isinstance(value, type) and vars(type(value)).get(_MARK) is not None
+
+
+def dump(value: Any) -> Any:
+    """A configuration tree as JSON values; every configuration names its class as `module:Class`."""
+    if is_config(value):
+        fields = {field.name: dump(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {"class": f"{type(value).__module__}:{type(value).__qualname__}", **fields}
+    if isinstance(value, tuple):
+        return [dump(item) for item in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"{type(value).__name__} has no place in a configuration")
+
+
+def load(data: Any, kind: type[T], *, source: str = "configuration") -> T:
+    """Build a configuration tree from `dump`'s values.
+
+    Raises:
+        ConfigError: an unknown class or field, or an illegal value; the text names `source`.
+    """
+    value = _load(data, source)
+    if not isinstance(value, kind):
+        raise ConfigError(f"{source}: expected a {kind.__name__}, found {type(value).__name__}")
+    return value
+
+
+def _load(data: Any, source: str) -> Any:
+    if isinstance(data, list):
+        return tuple(_load(item, source) for item in data)
+    if not isinstance(data, dict):
+        return data
+    cls = _find_class(data.get("class"), source)
+    return build(cls, {name: _load(item, source) for name, item in data.items() if name != "class"}, source=source)
+
+
+def _find_class(name: Any, source: str) -> type[Any]:
+    module, _, attribute = str(name).partition(":")
+    if module.split(".")[0] == "vivi":
+        try:
+            found = getattr(importlib.import_module(module), attribute, None)
+        except ImportError:
+            found = None
+        if isinstance(found, type) and vars(found).get(_MARK) is not None:
+            return found
+    raise ConfigError(f"{source}: {name!r} is not a configuration class of this version of vivi")
+
+
+def build(cls: type[T], values: dict[str, Any], *, source: str) -> T:
+    """Call `cls(**values)` and turn what pydantic says into one line.
+
+    Raises:
+        ConfigError: an unknown field, a missing field or an illegal value.
+    """
+    try:
+        return cls(**values)
+    except pydantic.ValidationError as error:
+        raise ConfigError(f"{source}: {explain(error, cls)}") from error
+
+
+def explain(error: pydantic.ValidationError, cls: type[Any]) -> str:
+    """One line for a validation error: field, what is wrong, nearest legal name."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or cls.__name__
+    if first["type"] == "unexpected_keyword_argument":
+        return f"{cls.__name__} has no field {where!r}{_suggest(where, _field_names(cls))}"
+    got = "" if first["type"] in ("value_error", "missing") else f", got {first.get('input')!r}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}"
+
+
+def override(tree: T, assignments: Iterable[str]) -> T:
+    """Apply assignments such as "optimiser.learning_rate=0.1" or "frame_levels.0.weight=2"; values are JSON or text.
+
+    Cross-checks see the tree with all of them applied, so their order does not matter.
+
+    Raises:
+        ConfigError: no such field (the nearest are named) or an illegal value.
+    """
+    assignments = tuple(assignments)
+    if not assignments:
+        return tree
+    data = dump(tree)
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals or not path:
+            raise ConfigError(f"--set {assignment}: write it as field.field=value, e.g. optimiser.learning_rate=0.1")
+        _assign(data, tree, path.strip().split("."), text.strip(), f"--set {assignment}")
+    return load(data, type(tree), source="--set " + " --set ".join(assignments))
+
+
+def _assign(data: Any, node: Any, path: list[str], text: str, source: str) -> None:
+    """Set one leaf of `data`, the dump of `node`, which knows the types."""
+    name, rest = path[0], path[1:]
+    key: Any
+    if isinstance(node, tuple):
+        if not name.isdigit() or int(name) >= len(node):
+            raise ConfigError(f"{source}: {name!r} is not a position; legal: {_listed(map(str, range(len(node))))}")
+        key, below, hint = int(name), node[int(name)], type(node[int(name)])
+    elif is_config(node):
+        if name not in (names := _field_names(type(node))):
+            raise ConfigError(f"{source}: {type(node).__name__} has no field {name!r}{_suggest(name, names)}")
+        key, below, hint = name, getattr(node, name), get_type_hints(type(node), include_extras=True)[name]
+    else:
+        raise ConfigError(f"{source}: nothing lies below this value, remove {'.'.join(path)!r}")
+    if rest:
+        _assign(data[key], below, rest, text, source)
+    else:
+        data[key] = dump(_parse(text, hint, source))
+
+
+def _parse(text: str, hint: Any, source: str) -> Any:
+    if isinstance(hint, type) and vars(hint).get(_MARK) is not None:
+        raise ConfigError(f"{source}: this is a group; set one of its fields: {_listed(_field_names(hint))}")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(hint)
+    for candidate in (value, text):
+        try:
+            return adapter.validate_python(candidate)
+        except pydantic.ValidationError as error:
+            problem = error
+    raise ConfigError(f"{source}: {problem.errors(include_url=False)[0]['msg']}, got {text!r}")
+
+
+def fingerprint(tree: Any) -> str:
+    """Twelve hexadecimal digits that change when any value of the tree changes."""
+    text = json.dumps(dump(tree), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def differences(ours: Any, theirs: Any, *, path: str = "") -> list[str]:
+    """Where two dumped trees differ, as lines "a.b: 1 -> 2"."""
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        ours, theirs = dict(enumerate(ours)), dict(enumerate(theirs))
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        keys = [*ours, *(key for key in theirs if key not in ours)]
+        below = (differences(ours.get(key), theirs.get(key), path=f"{path}.{key}".lstrip(".")) for key in keys)
+        return [line for lines in below for line in lines]
+    return [] if ours == theirs else [f"{path}: {json.dumps(ours)} -> {json.dumps(theirs)}"]
+
+
+def _field_names(cls: type[Any]) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _suggest(name: str, legal: list[str]) -> str:
+    near = difflib.get_close_matches(name, legal, n=1)
+    return (f", did you mean {near[0]!r}?" if near else ".") + f" Legal: {_listed(legal)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,172 @@
+"""Files that are either whole or absent: temporary name, fsync, rename. Also locks, checksums and crash points."""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from vivi.core.errors import DiskFullError, ViviError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+TEMPORARY = ".tmp-"
+
+
+@contextmanager
+def disk_full_named(path: Path) -> Iterator[None]:
+    """Turn the operating system's disk-full errors into one that names the file.
+
+    Raises:
+        DiskFullError: no space, no quota, or the file size limit was reached.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise DiskFullError(
+            f"no space left while writing {path} ({os.strerror(error.errno or 0)}); what was finished before is "
+            "intact: free some space and run the same command again"
+        ) from error
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a binary file that appears under `path` only when the block ends without an error.
+
+    Raises:
+        DiskFullError: the disk is full; nothing appears under `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    try:
+        with disk_full_named(path):
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            crash_point(f"before-rename:{path.name}")
+            temporary.rename(path)
+            sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `path`, replacing what was there, only when the block ends without an error.
+
+    Raises:
+        DiskFullError: the disk is full; what was at `path` is intact.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        with disk_full_named(path):
+            temporary.mkdir()
+            yield temporary
+            crash_point(f"before-rename:{path.name}")
+            if path.exists():
+                shutil.rmtree(path)
+            temporary.rename(path)
+            sync_folder(path.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Delete what a killed writer left under temporary names below `folder`."""
+    for path in list(folder.rglob(f"{TEMPORARY}*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path` atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as readable JSON with a stable order of keys to `path`, atomically."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ViviError: the file is missing or is not JSON; the text names it.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise ViviError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ViviError(f"{path} is not valid JSON ({error}): it is damaged or was not written by vivi") from error
+
+
+def sha256_file(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; the lock dies with the process, however it ends.
+
+    Raises:
+        ViviError: another process holds the folder; the text names its pid and host.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stale = not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise ViviError(f"{folder} is in use by {holder}: wait for it to end, or choose another folder") from error
+        if stale:
+            raise ViviError(f"{folder} was in use until this moment: run the same command again")
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def crash_point(name: str) -> None:
+    """Die as by kill -9 where the tests ask for it (environment variable VIVI_CRASH_AT); else do nothing."""
+    if os.environ.get("VIVI_CRASH_AT") == name:
+        os.kill(os.getpid(), signal.SIGKILL)

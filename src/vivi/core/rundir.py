@@ -1,0 +1,96 @@
+"""A run folder: what was run, its metrics line by line, and whether it is done."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vivi.core.config import differences
+from vivi.core.errors import CheckpointError, ViviError
+from vivi.core.files import disk_full_named, read_json, remove_temporaries, write_json, write_text
+
+FORMAT = "vivi-run"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder that one run owns."""
+
+    path: Path
+
+    @property
+    def experiment(self) -> Path:
+        """What was run: the dumped experiment, its fingerprint, the data's fingerprint."""
+        return self.path / "experiment.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line, in the order of the steps."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The newest checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def encoder(self) -> Path:
+        """The encoder folder that the run ends with."""
+        return self.path / "encoder"
+
+    @property
+    def done(self) -> Path:
+        """Written last."""
+        return self.path / "done.json"
+
+    def claim(self, identity: dict[str, Any]) -> bool:
+        """Begin a run here, or go on with the same one; True when there was one.
+
+        Raises:
+            CheckpointError: the folder holds another run; the text names what differs.
+            ViviError: the folder holds something else.
+        """
+        identity = {"format": FORMAT, "version": VERSION} | identity
+        if not self.experiment.exists():
+            others = [each.name for each in self.path.iterdir() if each.name != ".lock"] if self.path.exists() else []
+            if others:
+                raise ViviError(
+                    f"{self.path} is not empty and not a run (it holds {others[0]!r}): choose another --out"
+                )
+            write_json(self.experiment, identity)
+            return False
+        found = read_json(self.experiment)
+        changes = differences(found, identity)
+        if changes:
+            raise CheckpointError(
+                f"{self.path} holds another run; it differs in {'; '.join(changes[:3])}"
+                + (f" and {len(changes) - 3} more" if len(changes) > 3 else "")
+                + ": choose another --out, or give the same preset, data and --set values to go on"
+            )
+        remove_temporaries(self.path)
+        return True
+
+    def append_metrics(self, line: dict[str, float]) -> None:
+        """Add one line; it is whole on disk when this returns.
+
+        Raises:
+            DiskFullError: the disk is full.
+        """
+        with disk_full_named(self.metrics), self.metrics.open("ab") as file:
+            file.write((json.dumps(line) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """All whole lines."""
+        if not self.metrics.exists():
+            return []
+        text = self.metrics.read_text()
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def cut_metrics(self, step: int) -> None:
+        """Drop the lines behind `step`: a resumed run writes them again."""
+        kept = [line for line in self.read_metrics() if line["step"] <= step]
+        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))

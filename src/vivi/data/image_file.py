@@ -1,0 +1,130 @@
+"""One image file, of whatever kind, as pixels of one size. Nothing is decoded before its header was judged."""
+
+import io
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
+
+from vivi.core.errors import ViviError
+
+MAX_PIXELS = 2**26
+"""A header that announces more pixels (8192 x 8192) is refused."""
+MAX_BYTES = 2**28
+"""A longer file is refused before it is read."""
+PREPROCESSING = "squashed to a square, bilinear without antialiasing, RGB in [-1, 1]"
+"""What happens to an image on its way into an encoder, in words for results."""
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+_WIDE_MODES = ("I", "F")
+
+
+class ImageError(ViviError):
+    """A file that gives no image. `reason` says why without the file's name."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{printable(str(path))}: {reason}; repair or remove this file")
+        self.reason = reason
+
+
+def load_image(path: Path, size: int) -> NDArray[np.uint8]:
+    """Read the image in a file and squash it to a square, whatever its aspect ratio.
+
+    Bilinear, half-pixel centres, no antialiasing, as VTAB's own input pipeline does with its default resize
+    (google-research/task_adaptation, data_loader.py) up to that library's placement of pixel centres.
+    EXIF orientation is honoured. Grey becomes three equal channels, 16-bit grey keeps its upper byte, palettes and
+    CMYK are converted, an alpha channel is dropped as TensorFlow and torchvision do, of several pages the first counts.
+
+    Args:
+        path: the file; its content decides what it is, not its name.
+        size: S, pixels of a side.
+
+    Returns:
+        uint8 pixels, RGB, shape [3, S, S].
+
+    Raises:
+        ImageError: no regular file, empty, no image, too large, damaged, or with pixels of unknown range.
+    """
+    data = _read(path)
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(path, _too_large(f"{image.width} x {image.height} pixels"))
+            pixels_HWC = _decode(image, data, path)
+            orientation = image.getexif().get(Base.Orientation, 1)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(path, _too_large("its header announces more")) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(path, "not an image of a kind this program reads") from error
+    except Exception as error:  # on damaged files Pillow raises nearly every kind there is
+        raise ImageError(path, f"damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
+    squashed_HWC: NDArray[Any] = cv2.resize(pixels_HWC, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(_upright(squashed_HWC, orientation).transpose(2, 0, 1))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():  # a pipe or a device would be read for ever
+            raise ImageError(path, "not a regular file" if path.exists() else "no such file")
+        if path.stat().st_size > MAX_BYTES:
+            raise ImageError(path, f"too large: {path.stat().st_size} bytes, at most {MAX_BYTES} are read")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(path, f"unreadable ({error.strerror})") from error
+    if not data:
+        raise ImageError(path, "empty file")
+    return data
+
+
+def _too_large(found: str) -> str:
+    return f"too large: {found}, at most {MAX_PIXELS} pixels are decoded"
+
+
+def _decode(image: Image.Image, data: bytes, path: Path) -> NDArray[np.uint8]:
+    if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
+        try:
+            pixels_HWC: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
+        except ValueError:  # strict about the smallest flaw; Pillow below decides whether the pixels are whole
+            pass
+        else:
+            return pixels_HWC
+    if image.mode in _WIDE_MODES:
+        raise ImageError(path, f"32-bit pixels (mode {image.mode}) have no known range: convert it to 8 or 16 bits")
+    if image.mode.startswith("I;16"):
+        grey_HW = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey_HW[..., None], 3, axis=2)
+    return np.array(image.convert("RGB"))
+
+
+def _upright(pixels_HWC: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo the EXIF orientation (EXIF 2.3, tag 0x0112) of a square image."""
+    mirrored = pixels_HWC[:, ::-1] if orientation in (2, 4, 5, 7) else pixels_HWC
+    quarter_turns = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
+    return np.rot90(mirrored, quarter_turns)
+
+
+def printable(name: str) -> str:
+    """A file's name as text that can be stored: bytes that are not UTF-8 are written as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+@lru_cache(maxsize=1)
+def image_extensions() -> frozenset[str]:
+    """Endings of names, in lower case and with the dot, that are taken for images."""
+    kinds = Image.registered_extensions()
+    return frozenset(ending for ending, kind in kinds.items() if kind in _FORMATS)
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    """Pixel formats only: reading EPS, for one, would start another program."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)

@@ -1,0 +1,1 @@
+"""Floor 6: the whole way on a small procedural world."""

@@ -1,0 +1,1 @@
+"""Floor 1: networks, normalisation, pooling, heads, and the encoder folder."""

@@ -1,0 +1,288 @@
+"""The encoder folder: what a run ends with, and what evaluation, other programs and timm read.
+
+config.json         timm's `local-dir:` description, and under "vivi" our own
+model.safetensors   weights under timm's names, adapted to timm's epsilons where timm has this network
+README.md           model card, free to be edited
+manifest.json       format, version, sha256 of the two files above it
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from vivi.core import config
+from vivi.core.errors import CheckpointError, ConfigError, ViviError
+from vivi.core.files import disk_full_named, read_json, sha256_file, sync_folder, write_bytes, write_json, write_text
+from vivi.core.seeds import torch_generator
+from vivi.nn.encoder import Encoder, TimmForm
+from vivi.nn.model_card import model_card
+
+FORMAT = "vivi-encoder"
+VERSION = 1
+_MANIFEST = "manifest.json"
+_CONFIG = "config.json"
+_WEIGHTS = "model.safetensors"
+_MAX_JSON_BYTES = 1 << 20
+
+
+class LoadedEncoder(nn.Module):
+    """An encoder with what belongs to it, in eval mode; images_BCHW (float, RGB in [-1, 1]) -> features_BD (float32)."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        config: Encoder,
+        image_size: int,
+        name: str,
+        details: Mapping[str, Any],
+        fingerprint: str,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.config = config
+        self.image_size = image_size
+        """Side of the square images it was trained on, in pixels."""
+        self.name = name
+        self.details = dict(details)
+        self.fingerprint = fingerprint
+        """Twelve hexadecimal digits that change with the weights."""
+        self.eval()
+
+    @property
+    def feature_dim(self) -> int:
+        """D."""
+        return self.config.feature_dim
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """features_BD of images as `preprocess` gives them."""
+        return self.encoder(images_BCHW)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def preprocess(images_BCHW: Tensor) -> Tensor:
+        """uint8 RGB -> float32 in [-1, 1].
+
+        Raises:
+            ValueError: not uint8.
+        """
+        if images_BCHW.dtype != torch.uint8:
+            raise ValueError(f"preprocess takes uint8 images, got {images_BCHW.dtype}")
+        return images_BCHW.float() / 127.5 - 1
+
+
+def save_encoder(
+    folder: Path,
+    module: nn.Module,
+    *,
+    encoder: Encoder,
+    image_size: int,
+    name: str,
+    card: str,
+    details: Mapping[str, Any],
+) -> None:
+    """Write an encoder folder; it appears whole or not at all. An older export of the same name is replaced.
+
+    Args:
+        module: what `encoder.build()` made, trained.
+        image_size: side of the square images it was trained on, in pixels.
+        name: the model's name, e.g. "VIVI-Ex(4)".
+        card: what the model is, in Markdown; the first part of its card.
+        details: facts for the card's table, JSON values.
+
+    Raises:
+        CheckpointError: the folder exists and is not an encoder folder of this name.
+        DiskFullError: the disk is full; an older export is intact.
+    """
+    folder = Path(folder)
+    _check_replaceable(folder, name)
+    fresh, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
+    shutil.rmtree(fresh, ignore_errors=True)
+    form = encoder.timm_form()
+    state = module.state_dict() if form is None else encoder.to_timm(module.state_dict())
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    ours = {
+        "name": name,
+        "image_size": image_size,
+        "encoder": config.dump(encoder),
+        "timm_epsilons": form is not None,
+        "details": dict(details),
+    }
+    try:
+        with disk_full_named(folder):
+            write_bytes(fresh / _WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+            write_json(fresh / _CONFIG, {**_timm_config(form, encoder, image_size, name), "vivi": ours})
+            text = model_card(card, name=name, encoder=encoder, image_size=image_size, form=form, details=details)
+            write_text(fresh / "README.md", text)
+            sums = {each: sha256_file(fresh / each) for each in (_CONFIG, _WEIGHTS)}
+            write_json(fresh / _MANIFEST, {"format": FORMAT, "version": VERSION, "sha256": sums})
+            _replace(folder, fresh, old)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+
+
+def load_encoder(path: Path | str) -> LoadedEncoder:
+    """Read an encoder folder, checked against its manifest; the encoder is on the CPU, in eval mode.
+
+    Raises:
+        CheckpointError: missing, no encoder folder, damaged, or of another version.
+    """
+    folder = Path(path)
+    manifest = _read_manifest(folder)
+    for each in (_CONFIG, _WEIGHTS):
+        _check_sum(folder / each, manifest["sha256"].get(each))
+    try:
+        ours = read_json(folder / _CONFIG)["vivi"]
+        encoder = config.load(ours["encoder"], Encoder, source=str(folder / _CONFIG))  # type: ignore[type-abstract]
+        image_size, name, details = int(ours["image_size"]), str(ours["name"]), dict(ours["details"])
+        adapted = bool(ours["timm_epsilons"])
+    except ConfigError as error:
+        raise CheckpointError(f"{error}: made by another version of vivi, load it with that one") from error
+    except (ViviError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder / _CONFIG} does not describe a vivi encoder ({error}): export it again"
+        ) from error
+    return LoadedEncoder(
+        _read_weights(folder / _WEIGHTS, encoder, adapted=adapted),
+        config=encoder,
+        image_size=image_size,
+        name=name,
+        details=details,
+        fingerprint=manifest["sha256"][_WEIGHTS][:12],
+    )
+
+
+def random_twin(source: "Path | str | LoadedEncoder", *, seed: int) -> LoadedEncoder:
+    """The same network with random weights, fixed by `seed`, in eval mode on the CPU: the baseline of every evaluation.
+
+    Raises:
+        CheckpointError: as `load_encoder`, where a path is given.
+    """
+    twin = source if isinstance(source, LoadedEncoder) else load_encoder(source)
+    module = twin.config.build(generator=torch_generator(seed, step=0, purpose="encoder"))
+    return LoadedEncoder(
+        module,
+        config=twin.config,
+        image_size=twin.image_size,
+        name=f"{twin.name}, random weights",
+        details={"seed": seed},
+        fingerprint=hashlib.sha256(f"{config.fingerprint(twin.config)}/{seed}".encode()).hexdigest()[:12],
+    )
+
+
+def _timm_config(form: TimmForm | None, encoder: Encoder, image_size: int, name: str) -> dict[str, Any]:
+    """What `timm.create_model("local-dir:...")` reads; empty where timm has no such network."""
+    if form is None:
+        return {}
+    pretrained = {
+        "tag": "vivi",
+        "description": name,
+        "input_size": [3, image_size, image_size],
+        "pool_size": [max(1, image_size // 32)] * 2,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "interpolation": "bilinear",
+        "crop_pct": 1.0,
+        "crop_mode": "squash",
+        "num_classes": 0,
+        "first_conv": "stem.conv",
+        "classifier": "head.fc",
+        "custom_load": False,
+    }
+    return {
+        "architecture": form.architecture,
+        "num_classes": 0,
+        "num_features": encoder.feature_dim,
+        "model_args": dict(form.model_args),
+        "pretrained_cfg": pretrained,
+    }
+
+
+def _check_replaceable(folder: Path, name: str) -> None:
+    if not folder.exists():
+        return
+    try:
+        _read_manifest(folder)
+        found = read_json(folder / _CONFIG)["vivi"]["name"]
+    except (ViviError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder} exists and is not an encoder folder: choose another place or remove it"
+        ) from error
+    if found != name:
+        raise CheckpointError(f"{folder} holds the encoder {found!r}, not {name!r}: choose another place or remove it")
+
+
+def _replace(folder: Path, fresh: Path, old: Path) -> None:
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    sync_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder: give the encoder folder of a run, for example RUN/encoder")
+    if not (folder / _MANIFEST).is_file():
+        inner = folder / "encoder"
+        hint = (
+            f"did you mean {inner}?"
+            if (inner / _MANIFEST).is_file()
+            else "a run writes one when it ends, as RUN/encoder"
+        )
+        raise CheckpointError(f"{folder} is not an encoder folder, it has no {_MANIFEST}: {hint}")
+    manifest = _read_small_json(folder / _MANIFEST)
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise CheckpointError(f"{folder} is not an encoder folder: its {_MANIFEST} is of another format")
+    if manifest.get("version") != VERSION:
+        raise CheckpointError(
+            f"{folder} is an encoder folder of version {manifest.get('version')!r}, this vivi reads version {VERSION}: "
+            "export it again, or use the vivi that wrote it"
+        )
+    if not isinstance(manifest.get("sha256"), dict):
+        raise CheckpointError(f"{folder / _MANIFEST} is damaged, it has no checksums: export the encoder again")
+    return manifest
+
+
+def _read_small_json(path: Path) -> Any:
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise CheckpointError(
+            f"{path} is damaged, it has {path.stat().st_size} bytes: copy or export the encoder again"
+        )
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged ({error}): copy or export the encoder again") from error
+
+
+def _check_sum(path: Path, expected: Any) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: copy or export the encoder again")
+    if sha256_file(path) != expected:
+        raise CheckpointError(
+            f"{path} is damaged, its sha256 is not that of {_MANIFEST}: copy or export the encoder again"
+        )
+
+
+def _read_weights(path: Path, encoder: Encoder, *, adapted: bool) -> nn.Module:
+    """Build the network without memory, then hand it the tensors of the file."""
+    with torch.device("meta"):
+        module = encoder.build()
+    expected = {name: (list(each.shape), each.dtype) for name, each in module.state_dict().items()}
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} is not readable ({error}): copy or export the encoder again") from error
+    if expected != {name: (list(each.shape), each.dtype) for name, each in tensors.items()}:
+        raise CheckpointError(f"{path} holds other tensors than its {_CONFIG} describes: export the encoder again")
+    module.load_state_dict(encoder.from_timm(tensors) if adapted else tensors, assign=True)
+    return module

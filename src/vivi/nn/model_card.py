@@ -1,0 +1,76 @@
+"""The README.md of an encoder folder: what it is, how to load it, and the facts of its training."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vivi.nn.encoder import Encoder, TimmForm
+
+_FRONT = """\
+---
+library_name: {library}
+tags:
+- image-feature-extraction
+- self-supervised-learning
+- vivi
+---
+"""
+_VIVI = """\
+## Load it
+
+```python
+import torch, vivi
+
+encoder = vivi.load_encoder("path/to/this/folder")
+images_BCHW = torch.randint(256, (1, 3, {size}, {size}), dtype=torch.uint8)  # RGB
+features_BD = encoder(encoder.preprocess(images_BCHW))  # {dim} features an image
+```
+"""
+_TIMM = """\
+Without vivi:
+
+```python
+import timm
+
+encoder = timm.create_model("local-dir:path/to/this/folder", pretrained=True, num_classes=0).eval()
+```
+
+It is timm's `{architecture}`{arguments}. Inputs are RGB in [-1, 1] (mean and standard deviation 0.5).
+The tensors carry the difference between vivi's and timm's epsilons, so that the features are the same.
+Before training it further with timm, give it vivi's epsilons; the features stay the same:
+
+```python
+import torch
+
+{restore}```
+"""
+_NO_TIMM = "timm has no model of this shape (its group norm has 32 groups in every layer): load it with vivi.\n"
+
+
+def model_card(
+    text: str, *, name: str, encoder: Encoder, image_size: int, form: TimmForm | None, details: Mapping[str, Any]
+) -> str:
+    """The card in Markdown, with the front matter that model hubs read."""
+    parts = [
+        _FRONT.format(library="vivi" if form is None else "timm"),
+        f"# {name}\n",
+        f"{text.strip()}\n",
+        _VIVI.format(size=image_size, dim=encoder.feature_dim),
+        _NO_TIMM if form is None else _timm_part(form),
+        f"## Facts\n\n{_table({'image size': image_size, 'features': encoder.feature_dim, **details})}",
+    ]
+    return "\n".join(parts)
+
+
+def _timm_part(form: TimmForm) -> str:
+    arguments = ", ".join(f"{key}={value!r}" for key, value in form.model_args.items())
+    with_arguments = f" with `{arguments}`" if arguments else ""
+    return _TIMM.format(architecture=form.architecture, arguments=with_arguments, restore=form.restore)
+
+
+def _table(rows: Mapping[str, Any]) -> str:
+    lines = [f"| {_cell(key)} | {_cell(value)} |" for key, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines]) + "\n"
+
+
+def _cell(value: Any) -> str:
+    return " ".join(str(value).replace("|", "\\|").split())

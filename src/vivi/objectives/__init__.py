@@ -1,0 +1,1 @@
+"""Floor 2: pretext tasks and their losses, one file each."""

@@ -1,0 +1,167 @@
+"""The report: one HTML file about a store, its runs and their scores, that needs no network and no JavaScript."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from vivi import __version__
+from vivi.core.files import write_text
+from vivi.data.store import ShotStore
+from vivi.report.contact_sheets import ShotReport, report_shots
+from vivi.report.figures import COLOURS, loss_figure, monitor_figure, score_figure
+from vivi.report.ingested import Ingested, read_ingested
+from vivi.report.neighbours import Gallery, galleries
+from vivi.report.runs import Run, collect, read_run
+from vivi.report.scores import ScoreFile, ScoreTable, read_scores, score_table
+from vivi.report.verdict import Verdict, against_random, judge, sentence
+
+__all__ = ["collect", "write_report"]
+
+_TEMPLATE = "page.html.j2"
+_SHOWN_VERSIONS = ("torch", "numpy", "av", "opencv-python-headless", "simplejpeg", "scikit-learn", "matplotlib")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything the template shows."""
+
+    title: str
+    notes: tuple[str, ...]
+    commands: tuple[str, ...]
+    ingested: Ingested | None
+    shots: ShotReport | None
+    runs: tuple[Run, ...]
+    losses: Markup | None
+    monitors: Markup | None
+    scores: ScoreTable | None
+    score_files: tuple[ScoreFile, ...]
+    score_figure: Markup | None
+    verdict: Verdict | None
+    headline: str
+    random_line: str
+    neighbours: dict[str, tuple[Gallery, ...]]
+    environment: dict[str, str]
+    colours: tuple[str, ...] = COLOURS
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """Names of the probes, in the order of their colours."""
+        return () if self.scores is None else tuple(sorted({column.probe for column in self.scores.columns}))
+
+
+def write_report(
+    out: Path,
+    *,
+    title: str,
+    store: Path | None,
+    cuts: Path | None,
+    runs: Sequence[Path],
+    scores: Sequence[Path],
+    commands: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write the page to `out` and return its absolute path.
+
+    Args:
+        out: the HTML file.
+        title: its title.
+        store: a shot store, shown by its ingest table and by contact sheets.
+        cuts: true cuts, CSV with the columns path and seconds, to compare the store's shots with.
+        runs: run folders; the curves.
+        scores: score files; the table. The verdict is about the encoder of the last one.
+        commands: the command lines that made all this, shown as they are.
+        notes: sentences shown above everything else.
+
+    Raises:
+        ViviError: one of the inputs is missing or damaged; the text names it.
+    """
+    files = tuple(read_scores(path) for path in scores)
+    page = _page(
+        title=title, store=None if store is None else ShotStore.open(store), cuts=cuts, files=files,
+        runs=tuple(read_run(path) for path in runs), commands=tuple(commands), notes=tuple(notes),
+    )  # fmt: skip
+    write_text(out, render(page))
+    return out.resolve()
+
+
+def _page(
+    *,
+    title: str,
+    store: ShotStore | None,
+    cuts: Path | None,
+    files: tuple[ScoreFile, ...],
+    runs: tuple[Run, ...],
+    commands: tuple[str, ...],
+    notes: tuple[str, ...],
+) -> Page:
+    table = score_table(files) if files else None
+    verdict = judge(table, method=table.trained[-1]) if table and table.trained else None
+    return Page(
+        title=title,
+        notes=notes,
+        commands=commands,
+        ingested=None if store is None else read_ingested(store),
+        shots=None if store is None else report_shots(store, cuts=cuts),
+        runs=runs,
+        losses=_drawn(loss_figure(runs, key="loss")),
+        monitors=_drawn(monitor_figure(runs, key="monitor")),
+        scores=table,
+        score_files=files,
+        score_figure=None if table is None else _drawn(score_figure(table, key="score")),
+        verdict=verdict,
+        headline="Nothing was evaluated, so there is nothing to judge." if verdict is None else sentence(verdict),
+        random_line="" if table is None or verdict is None else against_random(table, method=verdict.method),
+        neighbours=galleries(files),
+        environment=environment(),
+    )
+
+
+def render(page: Page) -> str:
+    """The page as HTML; everything that is not markup of this package is escaped."""
+    text = resources.files("vivi.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    jinja.filters.update(pretty=_pretty, seconds=_seconds, thousands=_thousands)
+    return jinja.from_string(text).render(page=page)
+
+
+def _drawn(svg: str | None) -> Markup | None:
+    """An SVG figure of this package, which is markup already."""
+    return None if svg is None else Markup(svg)
+
+
+def environment() -> dict[str, str]:
+    """Versions of what ran here, and the size of the machine."""
+    versions = {name: _version(name) for name in _SHOWN_VERSIONS}
+    machine = {"vivi": __version__, "python": platform.python_version()}
+    return machine | versions | {"system": f"{platform.system()} {platform.machine()}", "cpu cores": str(_cores())}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def _thousands(value: int) -> str:
+    return f"{value:,}".replace(",", "\N{THIN SPACE}")

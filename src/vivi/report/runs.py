@@ -1,0 +1,95 @@
+"""Run folders as the report sees them: name, settings, chance levels and curves."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vivi.core.errors import ViviError
+from vivi.core.files import read_json
+from vivi.core.rundir import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A logged value over the steps; values that are not finite are left out."""
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One pretraining run."""
+
+    path: Path
+    name: str
+    settings: dict[str, Any]
+    """The dumped experiment."""
+    chance: dict[str, float]
+    """The value of each loss part for a network that knows nothing, where it was written down."""
+    lines: tuple[Mapping[str, float], ...]
+    """The log, in the order of the steps."""
+    done: bool
+
+    @property
+    def loss_parts(self) -> tuple[str, ...]:
+        """Names of the loss parts, such as "frame/exemplar"."""
+        return tuple(dict.fromkeys(key for line in self.lines for key in line if "/" in key))
+
+    def curve(self, key: str) -> Curve:
+        """The logged values of one key."""
+        lines = [line for line in self.lines if math.isfinite(line.get(key, math.nan))]
+        return Curve(steps=tuple(int(line["step"]) for line in lines), values=tuple(float(line[key]) for line in lines))
+
+    def last(self, key: str) -> float:
+        """The last logged value of a key; 0 if there is none."""
+        return next((line[key] for line in reversed(self.lines) if key in line), 0)
+
+    def median(self, key: str) -> float:
+        """The median of the logged values of a key; 0 if there is none."""
+        values = self.curve(key).values
+        return statistics.median(values) if values else 0.0
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        ViviError: it is not a run folder, or its log is damaged.
+    """
+    folder = RunFolder(path)
+    if not folder.experiment.is_file():
+        raise ViviError(f"{path} is not a run folder (it has no experiment.json): give the --out of a `vivi pretrain`")
+    record = read_json(folder.experiment)
+    try:
+        lines = tuple(folder.read_metrics())
+        settings = dict(record["experiment"])
+        return Run(
+            path=path, name=str(settings["name"]), settings=settings, lines=lines, done=folder.done.exists(),
+            chance={str(part): float(value) for part, value in record.get("chance", {}).items()},
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise ViviError(f"{path}: the run's files are damaged ({type(error).__name__}: {error})") from error
+
+
+def collect(folders: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The run folders and the score files at or below the given folders, each once, in the order given.
+
+    Raises:
+        ViviError: a folder does not exist or holds neither.
+    """
+    runs: list[Path] = []
+    scores: list[Path] = []
+    for folder in folders:
+        if not folder.exists():
+            raise ViviError(f"{folder} does not exist: give run folders, score files or folders that hold them")
+        found_runs = sorted(path.parent for path in folder.rglob("experiment.json")) if folder.is_dir() else []
+        found_scores = [folder] if folder.is_file() else sorted(folder.rglob("*scores*.json"))
+        if not found_runs and not found_scores:
+            raise ViviError(f"{folder} holds no run and no score file: nothing to report")
+        runs += found_runs
+        scores += found_scores
+    return tuple(dict.fromkeys(runs)), tuple(dict.fromkeys(scores))

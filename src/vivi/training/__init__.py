@@ -1,0 +1,1 @@
+"""Floor 4: the pretraining run: state, checkpoints, the step and the loop."""

@@ -1,0 +1,93 @@
+"""The log of a run: metrics.jsonl, TensorBoard where it is installed, the online kNN."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor
+
+from vivi.core.rundir import RunFolder
+from vivi.data.image_reader import read_batches
+from vivi.data.images import ImageFolder, LabelledImage
+from vivi.probe import features, knn
+from vivi.training.state import TrainState
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class OnlineKNN:
+    """The kNN accuracy of the running encoder on a labelled folder whose images stay decoded in memory."""
+
+    MAX_TRAIN, MAX_TEST = 100, 50
+    """Images of a class: enough for a curve, few enough to stay in memory."""
+
+    def __init__(self, folder: Path, *, every: int, size: int, seed: int) -> None:
+        images = ImageFolder.open(folder, seed=seed, max_train=self.MAX_TRAIN, max_test=self.MAX_TEST)
+        self._every = every
+        self._train, self._train_labels = _decoded(images.root, images.train, size=size)
+        self._test, self._test_labels = _decoded(images.root, images.test, size=size)
+
+    def due(self, step: int) -> bool:
+        """Whether the accuracy is wanted after so many steps."""
+        return step % self._every == 0
+
+    def accuracy(self, state: TrainState) -> float:
+        """The share of test images whose neighbours vote right."""
+        encoder = state.model.encoder
+        device = next(encoder.parameters()).device
+        train = features(encoder, self._train, device=device)
+        test = features(encoder, self._test, device=device)
+        guesses = knn(train, labels_N=self._train_labels, test_MD=test)
+        return float((guesses == self._test_labels).float().mean())
+
+
+class Monitor:
+    """Writes the metrics of one run; to be used in a `with` block."""
+
+    def __init__(self, run: RunFolder, *, first_step: int, knn: OnlineKNN | None) -> None:
+        self._run = run
+        self._knn = knn
+        self._first_step = first_step
+        self._board: SummaryWriter | None = None
+
+    def __enter__(self) -> Self:
+        """Open TensorBoard's file."""
+        if has_tensorboard():
+            from torch.utils.tensorboard import SummaryWriter
+
+            folder = str(self._run.path / "tensorboard")
+            self._board = SummaryWriter(folder, purge_step=self._first_step + 1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        if self._board is not None:
+            self._board.close()
+
+    def log(self, line: dict[str, float], *, state: TrainState, last: bool) -> dict[str, float]:
+        """Write one line, with the kNN accuracy where it is due, and return it."""
+        if self._knn is not None and (last or self._knn.due(state.step)):
+            line = line | {"knn": self._knn.accuracy(state)}
+        self._run.append_metrics(line)
+        if self._board is not None:
+            for name, value in line.items():
+                self._board.add_scalar(name, value, state.step)
+            self._board.flush()
+        return line
+
+
+def has_tensorboard() -> bool:
+    """Whether TensorBoard's writer is installed (extra `tensorboard`)."""
+    return importlib.util.find_spec("tensorboard") is not None
+
+
+def _decoded(root: Path, images: Sequence[LabelledImage], *, size: int) -> tuple[list[Tensor], Tensor]:
+    batches = list(read_batches([root / image.path for image in images], size=size))
+    positions = [at for batch in batches for at in batch.positions_B]
+    return [batch.images_BCHW for batch in batches], torch.tensor([images[at].label for at in positions])

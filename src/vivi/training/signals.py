@@ -1,0 +1,32 @@
+"""Ctrl-C and SIGTERM as a wish to stop at the next step boundary."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+
+@dataclass(slots=True)
+class StopWish:
+    """Whether somebody asked the run to stop."""
+
+    asked: bool = False
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopWish]:
+    """While the block runs, SIGINT and SIGTERM only set the wish; a second SIGINT raises KeyboardInterrupt."""
+    wish = StopWish()
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        if wish.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        wish.asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield wish
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,206 @@
+"""Quick evaluation: what frozen features tell about labelled images, beside the same network with random weights."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vivi.core.errors import ViviError
+from vivi.core.files import write_json
+from vivi.core.seeds import rng
+from vivi.data.image_file import PREPROCESSING, printable
+from vivi.data.images import ImageFolder, LabelledImage
+from vivi.nn.export import LoadedEncoder, load_encoder
+from vivi.probe import NEIGHBOURS, TEMPERATURE, clopper_pearson, knn, nearest
+from vivi.transfer.logistic import logistic
+from vivi.transfer.networks import TWIN, Encoded, Network, Progress, encode_folder, judged_networks
+from vivi.transfer.scores import Score, Scores
+
+NEAREST = 5
+"""Neighbours shown for a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """One split of the readable images: N for training, M for testing."""
+
+    seed: int
+    train: list[LabelledImage]
+    test: list[LabelledImage]
+    train_rows_N: Tensor
+    test_rows_M: Tensor
+    train_labels_N: Tensor
+    test_labels_M: Tensor
+
+
+def evaluate(
+    encoder: Path,
+    *,
+    data: Path,
+    out: Path | None = None,
+    seed: int = 0,
+    splits: int = 1,
+    twins: int = 1,
+    max_train: int | None = None,
+    max_test: int | None = None,
+    k: int = NEIGHBOURS,
+    queries: int = 6,
+    batch: int = 64,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> Scores:
+    """Judge an encoder by weighted kNN and logistic regression on its frozen features.
+
+    Images are squashed to the encoder's own size. The random twin has the same network with freshly drawn weights;
+    its batch norms keep the running averages they are born with (0 and 1), nothing in it has seen an image.
+
+    Args:
+        encoder: encoder folder.
+        data: labelled images, see `ImageFolder.open`.
+        out: where scores.json is written, a file name; None for nowhere.
+        seed: decides the split where the folder has none, what the caps keep, the choice of C, the random weights.
+        splits: how many seeds from `seed` on to split with; each gives a full set of results.
+        twins: how many random networks, from `seed` on.
+        max_train: training images of a class at most.
+        max_test: test images of a class at most.
+        k: neighbours of kNN, at most the number of training images.
+        queries: test images to show with their nearest training images.
+        batch: images encoded at once.
+        device: where to encode.
+        progress: called after each batch.
+
+    Raises:
+        ViviError: no usable encoder (CheckpointError), no usable images, or features that are not finite.
+    """
+    _check_positive(splits=splits, twins=twins, k=k)
+    started = time.perf_counter()
+    seeds = range(seed, seed + splits)
+    trained = load_encoder(encoder)
+    folders = [ImageFolder.open(data, seed=each, max_train=max_train, max_test=max_test) for each in seeds]
+    networks = judged_networks(trained, seeds=range(seed, seed + twins), device=device)
+    encoded = encode_folder(
+        networks, folders=folders, size=trained.image_size, batch=batch, device=device, progress=progress
+    )
+    encoding = time.perf_counter() - started
+    parts = [_split(folder, seed=each, encoded=encoded) for folder, each in zip(folders, seeds, strict=True)]
+    task = printable(data.resolve().name)
+    results = tuple(
+        score
+        for split in parts
+        for network, features_PD in zip(networks, encoded.features_PD, strict=True)
+        for score in _scores(task, split=split, network=network, features_PD=features_PD, k=k)
+    )
+    scores = Scores(
+        encoder=_describe_encoder(encoder, trained),
+        data=_describe_data(folders[0], parts[0]),
+        results=results,
+        neighbours=_neighbours(folders[0], split=parts[0], features_PD=encoded.features_PD[0], queries=queries),
+        skipped=encoded.skipped,
+        timing={"encoding": encoding, "all": time.perf_counter() - started, "images": len(encoded.row_of)},
+    )
+    if out is not None:
+        write_json(out, scores.as_json())
+    return scores
+
+
+def _check_positive(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ViviError(f"{name} is {value}: it must be at least 1")
+
+
+def _split(folder: ImageFolder, *, seed: int, encoded: Encoded) -> _Split:
+    train = [image for image in folder.train if image.path in encoded.row_of]
+    test = [image for image in folder.test if image.path in encoded.row_of]
+    if len({image.label for image in train}) < 2 or not test:
+        raise ViviError(
+            f"{folder.root}: after {len(encoded.skipped)} unreadable files, training images of two classes and a test "
+            f"image are needed; the first such file is {encoded.skipped[0]['path']}: {encoded.skipped[0]['reason']}"
+        )
+    return _Split(
+        seed=seed,
+        train=train,
+        test=test,
+        train_rows_N=torch.tensor([encoded.row_of[image.path] for image in train]),
+        test_rows_M=torch.tensor([encoded.row_of[image.path] for image in test]),
+        train_labels_N=torch.tensor([image.label for image in train]),
+        test_labels_M=torch.tensor([image.label for image in test]),
+    )
+
+
+def _scores(task: str, *, split: _Split, network: Network, features_PD: Tensor, k: int) -> tuple[Score, Score]:
+    train_ND, test_MD = features_PD[split.train_rows_N], features_PD[split.test_rows_M]
+    by_knn_M = knn(train_ND, labels_N=split.train_labels_N, test_MD=test_MD, k=k)
+    fit = logistic(train_ND, labels_N=split.train_labels_N, test_MD=test_MD, seed=split.seed)
+    of_knn = {"k": min(k, len(train_ND)), "temperature": TEMPERATURE}
+    of_fit = {key: value for key, value in asdict(fit).items() if key != "predictions_M"}
+    by_fit_M = torch.from_numpy(fit.predictions_M)
+    return (
+        _score(task, probe="knn", split=split, network=network, predictions_M=by_knn_M, details=of_knn),
+        _score(task, probe="logistic", split=split, network=network, predictions_M=by_fit_M, details=of_fit),
+    )
+
+
+def _score(
+    task: str, *, probe: str, split: _Split, network: Network, predictions_M: Tensor, details: dict[str, Any]
+) -> Score:
+    correct, total = int((predictions_M == split.test_labels_M).sum()), len(predictions_M)
+    return Score(
+        task=task,
+        probe=probe,
+        weights=network.weights,
+        correct=correct,
+        total=total,
+        accuracy=correct / total,
+        interval=clopper_pearson(correct, total=total),
+        details={"seed": split.seed, **network.details, **details},
+    )
+
+
+def _neighbours(folder: ImageFolder, *, split: _Split, features_PD: Tensor, queries: int) -> tuple[dict[str, Any], ...]:
+    """Queries of different classes where there are enough, with the nearest training images, best first."""
+    order = rng(split.seed, step=0, purpose="queries").permutation(len(split.test))
+    labels = split.test_labels_M.numpy()[order]
+    earlier = np.array([np.count_nonzero(labels[:at] == label) for at, label in enumerate(labels)])
+    chosen_Q = torch.from_numpy(order[np.argsort(earlier, kind="stable")][:queries])
+    _, found_QK = nearest(features_PD[split.train_rows_N], test_MD=features_PD[split.test_rows_M[chosen_Q]], k=NEAREST)
+    return tuple(
+        {
+            "query": printable(split.test[query].path),
+            "class": folder.classes[split.test[query].label],
+            "nearest": [printable(split.train[at].path) for at in found],
+            "nearest_classes": [folder.classes[split.train[at].label] for at in found],
+        }
+        for query, found in zip(chosen_Q.tolist(), found_QK.tolist(), strict=True)
+    )
+
+
+def _describe_encoder(folder: Path, trained: LoadedEncoder) -> dict[str, Any]:
+    return {
+        "path": printable(str(folder.resolve())),
+        "name": trained.name,
+        "fingerprint": trained.fingerprint,
+        "image_size": trained.image_size,
+        "feature_dim": trained.feature_dim,
+        "preprocessing": PREPROCESSING,
+        "random_twin": TWIN,
+    }
+
+
+def _describe_data(folder: ImageFolder, split: _Split) -> dict[str, Any]:
+    most_frequent = torch.bincount(split.train_labels_N).argmax()
+    majority = int((split.test_labels_M == most_frequent).sum()) / len(split.test)
+    return {
+        "path": printable(str(folder.root.resolve())),
+        "classes": [printable(name) for name in folder.classes],
+        "train": len(split.train),
+        "test": len(split.test),
+        "split": folder.split,
+        "unused": folder.unused,
+        "chance": 1 / len(folder.classes),
+        "majority": majority,
+    }

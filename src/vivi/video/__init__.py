@@ -1,0 +1,1 @@
+"""Floor 2: raw video files to a shot store."""

@@ -1,0 +1,165 @@
+"""Opening a video file safely: no other file is read, no bomb decoded, every refusal has a reason.
+
+The file is handed to FFmpeg as an open file under a neutral name, so no name (`-rf`, `concat:x`, `%d`, newlines) has a
+meaning, and every demuxer that would open another file or address (playlists, references) is refused by an empty list
+of protocols. Probing decodes nothing and knows the limit of pixels, so that a picture of 16384 x 8704 costs no memory.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from vivi.core.errors import ViviError
+
+Reason = Literal[
+    "unreadable",
+    "empty",
+    "not a video",
+    "no video stream",
+    "encrypted",
+    "too large",
+    "zero duration",
+    "no frames",
+    "truncated",
+    "corrupt",
+]
+"""Why a file gives no frames; the fixed set that `skipped.csv` uses."""
+
+MAX_PIXELS = 8192 * 4352
+MAX_STREAMS = 64
+_STILL = {"image2", "image2pipe", "ico", "tty", "fits", "bin", "xbin", "adf", "idf", "txd", "alias_pix", "brender_pix"}
+_LISTS = {"concat", "hls", "dash", "imf", "sdp", "rtsp", "rtp", "lavfi", "sap", "webm_dash_manifest"}
+_BUFFER = 1 << 18
+
+
+class DecodeError(ViviError):
+    """A file that gives no frames: `reason` is one of the fixed set, the text is one line."""
+
+    def __init__(self, path: Path, reason: Reason, detail: str) -> None:
+        super().__init__(path, reason, detail)
+        self.path = path
+        self.reason: Reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{str(self.path)!r}: {self.reason}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the container says of its video."""
+
+    codec: str
+    container: str
+    """FFmpeg's name of the format, for example "mov,mp4,m4a,3gp,3g2,mj2"."""
+    width: int
+    """Of the coded picture, before rotation, in pixels."""
+    height: int
+    seconds: float
+    """From the first frame to the end of the last one."""
+    fps: float
+    """Frames of the file divided by seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVideo:
+    """An open file and its video stream."""
+
+    container: InputContainer
+    stream: VideoStream
+
+    @property
+    def format(self) -> str:
+        """The first of FFmpeg's names of the container format, for example "mov" or "matroska"."""
+        return self.container.format.name.split(",")[0]
+
+
+@contextmanager
+def open_video(path: Path, *, max_pixels: int = MAX_PIXELS, probe_only: bool = False) -> Iterator[OpenVideo]:
+    """Open the video stream of a local file, until the end of the block.
+
+    Args:
+        path: a regular file, whatever its name.
+        max_pixels: refuse larger pictures; checked before anything is decoded.
+        probe_only: decode nothing while probing (the stream is then good for reading timestamps).
+
+    Raises:
+        DecodeError: the file is unreadable, empty, no video, without a video stream, encrypted or too large.
+    """
+    options = {"protocol_whitelist": "none", "max_pixels": str(max_pixels)} | (
+        {"skip_frame": "all"} if probe_only else {}
+    )
+    with _regular_file(path) as handle, open(handle, "rb", buffering=0, closefd=False) as raw:
+        file = _Nameless(raw, suffix=path.suffix)
+        try:
+            container = av.open(file, mode="r", options=options, buffer_size=_BUFFER, metadata_errors="replace")
+        except (av.FFmpegError, ValueError, OSError, MemoryError) as error:
+            raise DecodeError(path, "not a video", _said(error)) from error
+        with container:
+            yield OpenVideo(container=container, stream=_video_stream(container, path, max_pixels))
+
+
+class _Nameless:
+    """A readable, seekable file that shows FFmpeg no more of its name than a plain extension."""
+
+    def __init__(self, raw: object, *, suffix: str) -> None:
+        self.read, self.seek, self.tell = raw.read, raw.seek, raw.tell  # type: ignore[attr-defined]
+        extension = suffix[1:].lower()
+        self.name = f"video.{extension}" if extension.isascii() and extension.isalnum() else "video"
+
+
+@contextmanager
+def _regular_file(path: Path) -> Iterator[int]:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        raise DecodeError(path, "unreadable", getattr(error, "strerror", None) or str(error)) from error
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise DecodeError(path, "unreadable", "it is no regular file")
+        if status.st_size == 0:
+            raise DecodeError(path, "empty", "the file has 0 bytes")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _video_stream(container: InputContainer, path: Path, max_pixels: int) -> VideoStream:
+    name = container.format.name
+    if name in _STILL or name.endswith("_pipe"):
+        raise DecodeError(path, "not a video", f"it is a still picture or text ({name})")
+    if name.split(",")[0] in _LISTS:
+        raise DecodeError(path, "not a video", f"it is a list that points to other files ({name}): give those instead")
+    if len(container.streams) > MAX_STREAMS:
+        raise DecodeError(path, "too large", f"{len(container.streams)} streams, at most {MAX_STREAMS} are read")
+    streams = [each for each in container.streams.video if not each.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        raise DecodeError(path, "no video stream", f"it holds {_kinds(container)} only")
+    stream = streams[0]
+    if stream.width * stream.height > max_pixels:
+        raise DecodeError(
+            path, "too large", f"{stream.width} x {stream.height}, at most {max_pixels} pixels are decoded"
+        )
+    if "enc_key_id" in stream.metadata or stream.codec_tag == "encv":
+        raise DecodeError(path, "encrypted", "its video is encrypted")
+    if stream.codec_context is None:
+        raise DecodeError(path, "corrupt", "no decoder for its video stream")
+    return stream
+
+
+def _kinds(container: InputContainer) -> str:
+    return " and ".join(sorted({stream.type for stream in container.streams})) or "no stream at all,"
+
+
+def _said(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(text).split())

@@ -1,0 +1,136 @@
+"""When the frames of a video are shown, read from its packets without decoding anything."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.packet import Packet
+from av.stream import Stream
+
+from vivi.video.container import DecodeError, OpenVideo
+
+_ANNOUNCING = {"mov", "matroska", "flv", "avi", "asf", "mxf", "nut"}
+"""Containers whose header says how long they are; for the others FFmpeg derives it from what it finds."""
+_ANIMATIONS = {"gif", "apng", "webp", "webp_anim", "jpegxl_anim"}
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The packets of a video stream, in the order of the file."""
+
+    times: tuple[int, ...]
+    """Presentation times, in units of the stream's time base."""
+    keys: tuple[bool, ...]
+    """Whether decoding can start at the packet."""
+    hidden: tuple[bool, ...]
+    """Decoded but never shown (cut off by an edit list)."""
+    is_exact: bool
+    """Every packet has a time of its own and the first one is a key frame."""
+    seconds: float
+    """From the first frame to the end of the last."""
+
+
+class _Mark(NamedTuple):
+    pts: int | None
+    dts: int | None
+    duration: int
+    is_key: bool
+    is_hidden: bool
+    is_damaged: bool
+
+
+def read_timeline(video: OpenVideo, path: Path) -> Timeline:
+    """Read the timestamps of a video opened by `open_video`.
+
+    Raises:
+        DecodeError: "truncated" (the file ends clearly before the time it announces), "no frames", "zero duration",
+            or "not a video" for an animation format that holds one picture.
+    """
+    marks: list[_Mark] = []
+    file_end, problem = Fraction(0), ""
+    try:
+        for packet in video.container.demux():
+            if not packet.size or packet.time_base is None:
+                continue
+            if packet.stream_index == video.stream.index:
+                marks.append(_mark(packet))
+            file_end = max(file_end, _end(packet))
+    except (av.FFmpegError, OSError) as error:
+        problem = str(error)
+    _check(marks, video=video, file_end=file_end, problem=problem, path=path)
+    return _timeline(marks, video=video, path=path)
+
+
+def _mark(packet: "Packet[Stream]") -> _Mark:
+    return _Mark(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, packet.is_discard, packet.is_corrupt)
+
+
+def _end(packet: "Packet[Stream]") -> Fraction:
+    start = packet.pts if packet.pts is not None else packet.dts
+    return (start + (packet.duration or 0)) * packet.time_base if start is not None else Fraction(0)
+
+
+def _check(marks: list[_Mark], *, video: OpenVideo, file_end: Fraction, problem: str, path: Path) -> None:
+    name = video.format
+    announced = _announced_seconds(video) if name in _ANNOUNCING else None
+    if problem:
+        raise DecodeError(path, "corrupt", f"it cannot be read to its end: {problem}")
+    reached = _reached_seconds(marks, video=video, file_end=file_end)
+    if announced is not None and reached < announced - min(max(announced / 20, Fraction(1, 2)), Fraction(5)):
+        raise DecodeError(
+            path, "truncated", f"it announces {float(announced):.1f} s and ends at {float(reached):.1f} s"
+        )
+    if not marks:
+        raise DecodeError(path, "no frames", "its video stream is empty")
+    if name in _ANIMATIONS and len(marks) == 1:
+        raise DecodeError(path, "not a video", f"it is a still picture ({name})")
+
+
+def _announced_seconds(video: OpenVideo) -> Fraction | None:
+    """What the header says of the video, else of the whole file."""
+    if video.stream.duration is not None and video.stream.time_base is not None:
+        return video.stream.duration * video.stream.time_base
+    return Fraction(video.container.duration, av.time_base) if video.container.duration is not None else None
+
+
+def _reached_seconds(marks: list[_Mark], *, video: OpenVideo, file_end: Fraction) -> Fraction:
+    """How far the packets go, in the terms of `_announced_seconds`."""
+    if video.stream.duration is None or video.stream.time_base is None:
+        return file_end
+    ends = [mark.pts + mark.duration for mark in marks if mark.pts is not None]
+    starts = [mark.pts for mark in marks if mark.pts is not None]
+    return (max(ends) - min(0, *starts)) * video.stream.time_base if ends else file_end
+
+
+def _timeline(marks: list[_Mark], *, video: OpenVideo, path: Path) -> Timeline:
+    times = [mark.pts if mark.pts is not None else mark.dts for mark in marks]
+    shown = [
+        (time, mark.duration)
+        for time, mark in zip(times, marks, strict=True)
+        if time is not None and not mark.is_hidden
+    ]
+    seconds = (
+        _span(shown) * (video.stream.time_base or 1)
+        if shown
+        else len(marks) / (video.stream.average_rate or Fraction(25))
+    )
+    if seconds <= 0:
+        raise DecodeError(path, "zero duration", f"its {len(marks)} pictures are all at the same time")
+    exact = all(mark.pts is not None and not mark.is_damaged for mark in marks) and len(set(times)) == len(times)
+    return Timeline(
+        times=tuple(time if time is not None else -1 for time in times),
+        keys=tuple(mark.is_key for mark in marks),
+        hidden=tuple(mark.is_hidden for mark in marks),
+        is_exact=exact and marks[0].is_key and bool(shown),
+        seconds=float(seconds),
+    )
+
+
+def _span(shown: list[tuple[int, int]]) -> Fraction:
+    """From the first time to the end of the last; a last frame without a duration lasts as long as the others."""
+    first = min(time for time, _ in shown)
+    last = max(time for time, _ in shown)
+    mean = Fraction((last - first) * len(shown), len(shown) - 1) if len(shown) > 1 else Fraction(0)
+    return max(mean, Fraction(max(time + duration for time, duration in shown) - first))

@@ -1,0 +1,132 @@
+"""A whole run: resumed equals unbroken, signals save, another run is refused, the encoder loads."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from vivi.core.config import override
+from vivi.core.errors import CheckpointError, ViviError
+from vivi.core.rundir import RunFolder
+from vivi.core.world import World
+from vivi.experiment import Experiment
+from vivi.nn.export import load_encoder
+from vivi.training.checkpoint import checkpoints
+from vivi.training.loop import RunOptions, pretrain
+
+OPTIONS = RunOptions(world=World.single(), workers=1, log_every=2, save_every=2)
+
+
+class KilledError(Exception):
+    """Stands for a process that dies."""
+
+
+def run(experiment: Experiment, store: Path, out: Path, *, die_at: int | None = None) -> RunFolder:
+    def progress(line: dict[str, float]) -> None:
+        if line["step"] == die_at and "loss" in line:
+            raise KilledError
+
+    return pretrain(experiment, data=store, out=out, options=OPTIONS, progress=progress)
+
+
+def weights(run: RunFolder) -> dict[str, torch.Tensor]:
+    return load_file(checkpoints(run.checkpoints)[-1] / "state.safetensors")
+
+
+def lines(run: RunFolder) -> list[dict[str, float]]:
+    timed = {"frames_per_second", "data_wait"}
+    return [{name: value for name, value in line.items() if name not in timed} for line in run.read_metrics()]
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    unbroken = run(small, tiny_store, tmp_path / "a")
+    with pytest.raises(KilledError):
+        run(small, tiny_store, tmp_path / "b", die_at=4)
+    assert [path.name for path in checkpoints(tmp_path / "b/checkpoints")] == ["step-00000002"]
+    resumed = run(small, tiny_store, tmp_path / "b")
+    expected = weights(unbroken)
+    for name, tensor in weights(resumed).items():
+        assert torch.equal(tensor, expected[name]), name
+    assert lines(resumed) == lines(unbroken)
+    assert [line["step"] for line in lines(unbroken)] == [2, 4, 6]
+
+
+def test_the_run_folder_is_complete(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    folder = run(small, tiny_store, tmp_path / "a")
+    names = {path.name for path in folder.path.iterdir()}
+    assert names == {"experiment.json", "metrics.jsonl", "checkpoints", "encoder", "tensorboard", "done.json"}
+    first = folder.read_metrics()[0]
+    assert set(first) == {
+        "step", "loss", "frame/exemplar", "video/infonce", "learning_rate", "frames_per_second", "data_wait",
+        "feature_std", "effective_rank",
+    }  # fmt: skip
+    encoder = load_encoder(folder.encoder)
+    assert encoder(torch.zeros(2, 3, 32, 32)).shape == (2, encoder.feature_dim)
+    assert encoder.name == small.name
+    chance = json.loads(folder.experiment.read_text())["chance"]
+    assert chance["video/infonce"] == pytest.approx(2.5649, abs=1e-3)  # ln(1 + 3 x 4)
+
+
+def test_a_finished_run_is_not_run_again(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    folder = run(small, tiny_store, tmp_path / "a")
+    before = folder.metrics.stat().st_mtime_ns
+    run(small, tiny_store, tmp_path / "a")
+    assert folder.metrics.stat().st_mtime_ns == before
+
+
+def test_another_experiment_is_refused_and_named(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    run(small, tiny_store, tmp_path / "a")
+    other = override(small, ["optimiser.learning_rate=0.3"])
+    with pytest.raises(CheckpointError, match=r"experiment\.optimiser\.learning_rate: 0\.1 -> 0\.3"):
+        run(other, tiny_store, tmp_path / "a")
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/holiday.txt").write_text("mine")
+    with pytest.raises(ViviError, match="not empty and not a run"):
+        run(small, tiny_store, tmp_path / "a")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["holiday.txt"]
+
+
+def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(
+    tmp_path: Path, small: Experiment, tiny_store: Path
+) -> None:
+    wild = override(small, ["optimiser.learning_rate=1e30", "schedule.warmup=0"])
+    with pytest.raises(ViviError, match="not finite at step"):
+        run(wild, tiny_store, tmp_path / "a")
+    assert checkpoints(tmp_path / "a/checkpoints") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_same_command_goes_on(tmp_path: Path, tiny_store: Path, number: signal.Signals) -> None:
+    settings = ["samples_per_step=4", "sampling.frames=2", "augmentation.crop.size=32", "norm_group=4"]
+    settings += ["encoder.width=0.125", "frame_levels.0.group=4"]
+    command = [sys.executable, "-m", "vivi", "pretrain", "VIVI-Ex(4)", "--tiny", "--data", str(tiny_store)]
+    command += [
+        "--out",
+        str(tmp_path / "a"),
+        "--log-every",
+        "1",
+        *(word for each in settings for word in ("--set", each)),
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([*command, "--steps", "100000"], env=environment, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "a/metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not metrics.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert "stopped and saved at step" in said
+    assert "Traceback" not in said
+    step = int(checkpoints(tmp_path / "a/checkpoints")[-1].name.removeprefix("step-"))
+    assert json.loads(metrics.read_text().splitlines()[-1])["step"] == step
