@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,8 +18,9 @@ from vivi.core.rundir import RunFolder
 if TYPE_CHECKING:
     from vivi.experiment import Experiment
     from vivi.transfer.embed import EmbedSummary
-    from vivi.transfer.quick import Scores
-    from vivi.video.ingest import IngestProgress, IngestSummary
+    from vivi.transfer.scores import Scores
+    from vivi.video.ingest import IngestSummary
+    from vivi.video.ingest import Progress as IngestProgress
 
 PLAIN_SECONDS = 10.0
 """Between two lines of progress where there is no terminal."""
@@ -50,7 +51,7 @@ class Bar:
         """Show that `done` of `total` are done."""
         self._progress.update(self._task, completed=done, total=total, text=escape(text))
         now = time.monotonic()
-        if not self._console.is_terminal and (now - self._said > PLAIN_SECONDS or done == total):
+        if not self._console.is_terminal and done and (now - self._said > PLAIN_SECONDS or done == total):
             self._said = now
             of = "" if total is None else f"/{total}"
             self._console.print(f"{self._title}: {done}{of} {self._unit} {text}", markup=False, highlight=False)
@@ -58,15 +59,12 @@ class Bar:
 
 @contextmanager
 def ingest_progress() -> Iterator[Callable[["IngestProgress"], None]]:
-    """A bar for `vivi.video.ingest.ingest`."""
+    """A bar for `vivi.video.ingest.ingest`; videos/s counts this run alone."""
     began = time.monotonic()
-    fresh = [-1]
     with Bar("Ingest", unit="videos") as bar:
 
         def show(state: "IngestProgress") -> None:
-            if fresh[0] < 0:
-                fresh[0] = state.done
-            rate = (state.done - fresh[0]) / max(time.monotonic() - began, 1e-9)
+            rate = (state.done - state.before) / max(time.monotonic() - began, 1e-9)
             bar.update(state.done, total=state.total, text=f"{rate:.1f} videos/s, {state.skipped} skipped")
 
         yield show
@@ -107,28 +105,34 @@ def feature_progress(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(done, total=total)
 
 
+def plain(text: str) -> None:
+    """One line as it is, never folded or coloured: paths can be copied and piped."""
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
     """The table at the end of an ingest."""
     table = Table("", "", title="Ingest", show_header=False)
+    skipped = sum(count for _, count in summary.skipped)
     rows: list[tuple[str, str]] = [
-        ("inputs", f"{summary.videos + sum(summary.skipped.values())}"),
+        ("inputs", f"{summary.videos + skipped}"),
         ("videos stored", f"{summary.videos}"),
-        *((f"skipped: {reason}", f"{count}") for reason, count in sorted(summary.skipped.items())),
+        *((f"skipped: {reason}", f"{count}") for reason, count in summary.skipped),
         ("minutes of video", f"{summary.minutes:.1f}"),
         ("frames", f"{summary.frames}"),
         ("shots", f"{summary.shots}"),
-        ("shots a video", f"{summary.shots / max(summary.videos, 1):.1f}"),
-        *((f"videos for K={k}, L={frames}", f"{count}") for (k, frames), count in summary.usable.items()),
+        ("shots a video", f"{summary.shots_per_video:.1f}"),
+        *((f"videos for K={k}, L={frames}", f"{count}") for k, frames, count in summary.remaining),
     ]
     for name, value in rows:
         table.add_row(escape(name), value)
     console = Console()
     console.print(table)
+    if summary.was_complete:
+        console.print("This store was complete already: nothing was left to do.")
     if summary.skipped:
-        console.print(
-            f"Each skipped input with its reason: {out / 'skipped.csv'}", markup=False, highlight=False, soft_wrap=True
-        )
-    console.print(f"{out}", markup=False, highlight=False, soft_wrap=True)
+        plain(f"Each skipped input with its reason: {out / 'skipped.csv'}")
+    plain(f"{out}")
 
 
 def show_presets(presets: Mapping[str, Callable[[], "Experiment"]]) -> None:
@@ -151,40 +155,28 @@ def show_experiment(experiment: "Experiment") -> None:
 
 def show_run(run: RunFolder) -> None:
     """The last line of metrics and where the encoder is."""
-    console = Console()
     lines = run.read_metrics()
     if lines:
-        console.print(
-            f"step {int(lines[-1]['step'])}: {training_text(lines[-1])}", markup=False, highlight=False, soft_wrap=True
-        )
-    console.print(f"{run.encoder}", markup=False, highlight=False, soft_wrap=True)
+        plain(f"step {int(lines[-1]['step'])}: {training_text(lines[-1])}")
+    plain(f"{run.encoder}")
 
 
 def show_scores(scores: "Scores", *, out: Path | None) -> None:
     """Accuracies with their intervals."""
     table = Table("task", "probe", "weights", "accuracy", "95 % interval", "test images")
-    data: list[dict[str, Any]] = scores.as_json()["results"]
-    for row in data:
-        low, high = row["interval"]
-        interval = f"{low:.1%} to {high:.1%}"
-        table.add_row(
-            escape(row["task"]), row["probe"], row["weights"], f"{row['accuracy']:.1%}", interval, str(row["total"])
-        )
+    for score in scores.results:
+        interval = f"{score.interval[0]:.1%} to {score.interval[1]:.1%}"
+        numbers = (f"{score.accuracy:.1%}", interval, str(score.total))
+        table.add_row(escape(score.task), score.probe, score.weights, *numbers)
     console = Console()
     console.print(table)
     if out is not None:
-        console.print(f"{out}", markup=False, highlight=False, soft_wrap=True)
+        plain(f"{out}")
 
 
 def show_embedded(summary: "EmbedSummary", *, out: Path) -> None:
     """How many images were embedded."""
-    console = Console()
-    console.print(f"{summary.images} images, {summary.dim} numbers each", highlight=False)
+    plain(f"{summary.images} images, {summary.dim} numbers each")
     if summary.skipped:
-        console.print(
-            f"{summary.skipped} images could not be read: {out}.skipped.csv",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    console.print(f"{out}", markup=False, highlight=False, soft_wrap=True)
+        plain(f"{summary.skipped} images could not be read: {summary.skipped_file}")
+    plain(f"{out}")

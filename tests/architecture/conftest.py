@@ -1,6 +1,7 @@
 """The source as syntax trees, and the plan that it has to follow."""
 
 import ast
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ def plan() -> dict[str, Any]:
 def parsed() -> Callable[..., dict[str, ast.Module]]:
     """Syntax trees of all Python files in folders of the project, by path from its root."""
 
+    @functools.cache
     def parse(*folders: str) -> dict[str, ast.Module]:
         files = sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
         return {str(file.relative_to(ROOT)): ast.parse(file.read_text(), str(file)) for file in files}

@@ -49,7 +49,7 @@ UNITS = """
 def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "units_under_test.py").write_text(textwrap.dedent(UNITS))
-    (tmp_path / "modules" / "broken_under_test.py").write_text("def f(x): return x\nif __name__ != 'm': import nosuchmodule\n")
+    (tmp_path / "modules" / "broken_under_test.py").write_text("import nosuchmodule\n")
     monkeypatch.syspath_prepend(str(tmp_path / "modules"))
     sys.modules.pop("units_under_test", None)
     import units_under_test

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vivi.core.config import build, dump, load
 from vivi.core.errors import ConfigError
-from vivi.data.crop import Crop, InceptionCrop, crop_resize_flip
+from vivi.data.crop import Crop, Cropper, InceptionCrop
 
 EXACT = int(cv2.__version__.split(".")[0]) >= 5
 
@@ -120,7 +120,7 @@ def test_resize_follows_the_formula(data, height, width, size, flip):
     image = np.random.default_rng(height * width).integers(0, 256, (70, 75, 4), dtype=np.uint8)
     crop = Crop(data.draw(st.integers(0, 70 - height)), data.draw(st.integers(0, 75 - width)), height, width, flip)
     out = np.full((3, size, size), 77, dtype=np.uint8)
-    crop_resize_flip(image, crop=crop, out_CSS=out)
+    Cropper(size).cut(image, crop=crop, out_CSS=out)
     error = np.abs(out - slow_resize(image, crop, size))
     assert error.max() < (0.52 if EXACT else 5)
     assert error.mean() < (0.27 if EXACT else 1.5)
@@ -129,7 +129,7 @@ def test_resize_follows_the_formula(data, height, width, size, flip):
 def test_resize_writes_nothing_but_its_place():
     batch = np.full((3, 3, 16, 16), 7, dtype=np.uint8)
     image = np.full((40, 40, 4), 200, dtype=np.uint8)
-    crop_resize_flip(image, crop=Crop(1, 2, 30, 20, True), out_CSS=batch[1])
+    Cropper(16).cut(image, crop=Crop(1, 2, 30, 20, True), out_CSS=batch[1])
     assert (batch[1] == 200).all()
     assert (batch[[0, 2]] == 7).all()
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from vivi.data.jpeg import decode_rows
+from vivi.data.jpeg import RowDecoder
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -19,14 +19,13 @@ def test_every_number_of_rows_is_exact(height, width, colour):
     data = simplejpeg.encode_jpeg(picture(height, width), quality=90, colorsubsampling=colour)
     whole = simplejpeg.decode_jpeg(data, "RGBX")
     for rows in range(1, height + 1):
-        buffer = bytearray(height * width * 4)
-        upper = decode_rows(data, height=height, width=width, rows=rows, buffer=buffer)
+        upper = RowDecoder().decode(data, height=height, width=width, rows=rows)
         assert np.array_equal(upper[:rows], whole[:rows])
 
 
 def test_less_is_decoded():
     data = simplejpeg.encode_jpeg(picture(256, 64), quality=90)
-    upper = decode_rows(data, height=256, width=64, rows=30, buffer=bytearray(256 * 64 * 4))
+    upper = RowDecoder().decode(data, height=256, width=64, rows=30)
     assert upper.shape == (32, 64, 4)
 
 
@@ -34,7 +33,7 @@ def test_a_progressive_jpeg_is_decoded_whole():
     done, data = cv2.imencode(".jpg", picture(64, 80), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
     assert done
     whole = simplejpeg.decode_jpeg(data.tobytes(), "RGBX")
-    upper = decode_rows(data.tobytes(), height=64, width=80, rows=10, buffer=bytearray(64 * 80 * 4))
+    upper = RowDecoder().decode(data.tobytes(), height=64, width=80, rows=10)
     assert np.array_equal(upper[:10], whole[:10])
 
 
@@ -50,4 +49,4 @@ def test_damage_is_a_value_error(damage, rows):
         "larger": simplejpeg.encode_jpeg(picture(640, 800), quality=90),
     }[damage]
     with pytest.raises(ValueError):
-        decode_rows(data, height=64, width=80, rows=rows, buffer=bytearray(64 * 80 * 4))
+        RowDecoder().decode(data, height=64, width=80, rows=rows)

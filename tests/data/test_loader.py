@@ -13,7 +13,7 @@ from vivi.core.errors import ConfigError, StoreError
 from vivi.core.seeds import rng
 from vivi.data.augment import Augmentation
 from vivi.data.clips import ConsecutiveShots, RepeatedFrame, SingleShots
-from vivi.data.crop import InceptionCrop, crop_resize_flip
+from vivi.data.crop import Cropper, InceptionCrop
 from vivi.data.loader import VideoLoader
 from vivi.data.order import batch_ids
 from vivi.data.records import ShotTable
@@ -94,7 +94,7 @@ def test_batches_hold_the_frames_of_their_clips(sampling):
             for number, crop, frame in zip(clip.frame_numbers_KL.ravel(), crops, frames, strict=True):
                 image = simplejpeg.decode_jpeg(store.files[clip.video][number], "RGBX")
                 expected = np.empty((3, SIDE, SIDE), np.uint8)
-                crop_resize_flip(image, crop=crop, out_CSS=expected)
+                Cropper(SIDE).cut(image, crop=crop, out_CSS=expected)
                 assert np.array_equal(frame.numpy(), expected)
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -206,6 +207,21 @@ def test_a_full_disk_leaves_the_older_export(saved, monkeypatch):
     assert [path.name for path in saved.parent.iterdir()] == ["encoder"]
 
 
+def test_a_rename_that_fails_brings_the_older_export_back(saved, monkeypatch):
+    before, rename = load_encoder(saved).fingerprint, Path.rename
+
+    def failing(path, target):
+        if path.name == ".encoder.new":
+            raise OSError(5, os.strerror(5))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="Input/output"):
+        save(saved, trained(seed=1))
+    assert load_encoder(saved).fingerprint == before
+    assert [path.name for path in saved.parent.iterdir()] == ["encoder"]
+
+
 def one_line(path, text):
     with pytest.raises(CheckpointError, match=text) as caught:
         load_encoder(path)
@@ -281,6 +297,14 @@ def test_forged_weights(saved):
         weights.write_bytes(header.to_bytes(8, "little") + b"{}{}")
         resign(saved)
         one_line(saved, "is not readable")
+
+
+def test_files_that_may_not_be_read(saved, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, os.strerror(13), str(path))
+
+    monkeypatch.setattr("vivi.nn.manifest.sha256_file", refused)
+    one_line(saved, "cannot read .*config.json: Permission denied")
 
 
 def test_importing_vivi_alone_is_light():

@@ -9,32 +9,33 @@ _CONTEXT = 2
 """Rows below the last wanted one that the smooth upsampling of colour looks at."""
 
 
-def decode_rows(data: bytes, *, height: int, width: int, rows: int, buffer: bytearray) -> NDArray[np.uint8]:
-    """Decode the upper `rows` rows of a JPEG of known size into `buffer`; they equal those of a whole decode.
+class RowDecoder:
+    """Decodes JPEG files from the top down to a wanted row. It has memory of its own: each thread needs one."""
 
-    A baseline JPEG is coded from top to bottom, so a header that announces fewer rows ends the work early. Damage
-    to the coded data is not noticed then: callers have checked the checksum.
+    def __init__(self) -> None:
+        self._buffer = bytearray()
 
-    Args:
-        data: the file.
-        height: pixels of the whole image.
-        width: pixels of the whole image.
-        rows: how many are wanted, from the top.
-        buffer: at least height * width * 4 bytes.
+    def decode(self, data: bytes, *, height: int, width: int, rows: int) -> NDArray[np.uint8]:
+        """Decode at least the upper `rows` rows of an image of known size; they equal those of a whole decode.
 
-    Returns:
-        image_HWC, RGBX, at least `rows` rows, over the memory of `buffer`.
+        A baseline JPEG is coded from top to bottom, so a header that announces fewer rows ends the work early.
+        Damage to the coded data is not noticed then: callers have checked the checksum.
 
-    Raises:
-        ValueError: not a JPEG, damaged, or of another size.
-    """
-    announced = min(rows + _CONTEXT, height)
-    shortened = announced < height
-    source = _announce(data, rows=announced) if shortened else data
-    image_HWC: NDArray[np.uint8] = simplejpeg.decode_jpeg(source, "RGBX", buffer=buffer, strict=not shortened)
-    if image_HWC.shape[1] != width or image_HWC.shape[0] not in (announced, height):
-        raise ValueError(f"its size is {image_HWC.shape[1]}x{image_HWC.shape[0]}, not {width}x{height}")
-    return image_HWC
+        Returns:
+            image_HWC, RGBX, of `rows` rows or more; valid until the next call.
+
+        Raises:
+            ValueError: not a JPEG, damaged, or of another size.
+        """
+        if len(self._buffer) < height * width * 4:
+            self._buffer = bytearray(height * width * 4)
+        announced = min(rows + _CONTEXT, height)
+        shortened = announced < height
+        source = _announce(data, rows=announced) if shortened else data
+        image_HWC: NDArray[np.uint8] = simplejpeg.decode_jpeg(source, "RGBX", buffer=self._buffer, strict=not shortened)
+        if image_HWC.shape[1] != width or image_HWC.shape[0] not in (announced, height):
+            raise ValueError(f"its size is {image_HWC.shape[1]}x{image_HWC.shape[0]}, not {width}x{height}")
+        return image_HWC
 
 
 def _announce(data: bytes, *, rows: int) -> bytes:

@@ -15,8 +15,8 @@ from vivi.core.errors import StoreError
 from vivi.core.seeds import rng
 from vivi.data.augment import Augmentation
 from vivi.data.clips import Sampling
-from vivi.data.crop import crop_resize_flip
-from vivi.data.jpeg import decode_rows
+from vivi.data.crop import Cropper
+from vivi.data.jpeg import RowDecoder
 from vivi.data.order import batch_ids
 from vivi.data.records import ShotTable, VideoBatch
 from vivi.data.slots import Pending, Slots
@@ -37,6 +37,13 @@ class FrameSource(Protocol):
 
     def read_frames(self, video: int, *, first: int, count: int) -> Sequence[bytes]:
         """Consecutive stored frames as JPEG files, their checksums verified."""
+
+
+class _Tools(threading.local):
+    """What each thread has for itself."""
+
+    def __init__(self, size: int) -> None:
+        self.decoder, self.cropper = RowDecoder(), Cropper(size)
 
 
 class VideoLoader:
@@ -85,7 +92,7 @@ class VideoLoader:
         share = videos_per_step // ranks
         self._positions = range(rank * share, (rank + 1) * share)
         side = augmentation.crop.size
-        self._local = threading.local()
+        self._tools = _Tools(augmentation.crop.size)
         self._slots = Slots((share, sampling.shots, sampling.frames, 3, side, side), device=device)
 
     @property
@@ -158,23 +165,16 @@ class VideoLoader:
                 rows = max(shot_crops[index].bottom for index in members)
                 image_HWC = self._decode(files[number - first], clip.video, number, (height, width), rows)
                 for index in members:
-                    crop_resize_flip(image_HWC, crop=shot_crops[index], out_CSS=out_LCHW[index])
+                    self._tools.cropper.cut(image_HWC, crop=shot_crops[index], out_CSS=out_LCHW[index])
         return True
 
     def _decode(self, data: bytes, video: int, number: int, size: tuple[int, int], rows: int) -> NDArray[np.uint8]:
         height, width = size
         try:
-            return decode_rows(data, height=height, width=width, rows=rows, buffer=self._buffer(height * width * 4))
+            return self._tools.decoder.decode(data, height=height, width=width, rows=rows)
         except ValueError as error:
             name = self._store.video_path(video)
             raise StoreError(
                 f"frame {number} of video {name!r} in the store cannot be decoded ({error}): "
                 "the store is damaged, ingest the videos again"
             ) from error
-
-    def _buffer(self, size: int) -> bytearray:
-        """Memory of this thread for a decoded image, at least `size` bytes."""
-        if len(getattr(self._local, "buffer", b"")) < size:
-            self._local.buffer = bytearray(size)
-        buffer: bytearray = self._local.buffer
-        return buffer

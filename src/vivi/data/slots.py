@@ -23,7 +23,7 @@ class Slots:
     def __init__(self, shape: tuple[int, ...], *, device: torch.device) -> None:
         self._shape, self._device = shape, device
         self._free: deque[Tensor] = deque()
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def take(self) -> NDArray[np.uint8]:
         """Memory for one batch, uint8. It is free again when this array and all tensors made of it are gone."""

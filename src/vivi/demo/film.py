@@ -22,10 +22,10 @@ from vivi.demo.scenes import PATTERNS, Scene, draw_centres, draw_light, draw_pat
 from vivi.demo.shapes import KINDS
 
 HEIGHT, WIDTH = 84, 112
-RATE = 12
+RATE = 8
 """Frames per second of the films."""
 MOST_THINGS = 4
-LARGEST = (0.34, 0.26, 0.23, 0.2)
+LARGEST = (0.44, 0.34, 0.29, 0.26)
 """Largest radius of one, two, three, four things together, in view heights."""
 
 _SAME_GROUND = 0.15
@@ -62,7 +62,7 @@ def plan(video: int, *, seed: int) -> Film:
         kind=KINDS[int(draw.integers(len(KINDS)))],
         pattern=PATTERNS[int(draw.integers(len(PATTERNS)))],
         count=1 + int(draw.integers(MOST_THINGS)),
-        shot_frames=tuple(int(frames) for frames in draw.integers(3 * RATE, 4 * RATE + 1, shots)),
+        shot_frames=tuple(int(frames) for frames in draw.integers(2 * RATE, 3 * RATE + 1, shots)),
     )
 
 

@@ -12,6 +12,12 @@ Image = NDArray[np.float32]
 
 PATTERNS = ("bands", "checks", "dots", "marble")
 """Surface patterns; the two colours of a pattern are drawn anew for every scene."""
+PAINTS_P3 = np.array(
+    [[214, 62, 50], [236, 178, 40], [64, 150, 76], [52, 96, 190], [232, 230, 224], [34, 34, 40]], np.float32
+)
+"""Colours of things, before a little noise. There are few, so that colours alone tell little about a video."""
+GROUNDS_G3 = np.array([[126, 116, 100], [104, 120, 108], [106, 112, 130], [136, 118, 120]], np.float32)
+"""Colours of backgrounds, before a little noise."""
 _SPRITE = 64
 _MARGIN = 1.5
 """The background is this much larger than the view, so that the camera has room to pan and zoom."""
@@ -99,15 +105,15 @@ def _warp(image: Image, matrix: Image, height: int, width: int) -> Image:
 
 
 def draw_background(draw: np.random.Generator, *, height: int, width: int) -> Image:
-    """A background_HW3 in [0, 255]: three colours mixed by clouds, with irregular clutter of their colours on it."""
+    """A background_HW3 in [0, 255]: clouds of one muted colour, with irregular clutter of similar colours on it."""
     rows, columns = round(height * _MARGIN), round(width * _MARGIN)
-    colours_3C = draw.uniform(25, 225, (3, 3)).astype(np.float32)
+    colour_3 = GROUNDS_G3[draw.integers(len(GROUNDS_G3))] + draw.uniform(-22, 22, 3).astype(np.float32)
     broad, fine = (clouds(draw, cells=cells, height=rows, width=columns)[..., None] for cells in (3, 11))
-    ground = colours_3C[0] * broad + colours_3C[1] * (1 - broad) + 50 * (fine - 0.5)
-    for _ in range(int(draw.integers(8, 16))):
-        colour = np.clip(colours_3C[draw.integers(3)] + draw.normal(0, 30, 3), 0, 255)
+    ground = colour_3 + 44 * (broad - 0.5) + 30 * (fine - 0.5)
+    for _ in range(int(draw.integers(6, 14))):
+        colour = np.clip(colour_3 + draw.normal(0, 24, 3), 0, 255)
         cv2.fillPoly(ground, [_clutter(draw, rows, columns)], colour.tolist(), lineType=cv2.LINE_AA)
-    return np.asarray(np.clip(ground + draw.normal(0, 4, ground.shape), 0, 255), np.float32)
+    return np.asarray(np.clip(ground + draw.normal(0, 3, ground.shape), 0, 255), np.float32)
 
 
 def _clutter(draw: np.random.Generator, rows: int, columns: int) -> NDArray[np.int32]:
@@ -125,21 +131,14 @@ def clouds(draw: np.random.Generator, *, cells: int, height: int, width: int) ->
     return np.clip(np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)), 0, 1)
 
 
-def draw_sprite(draw: np.random.Generator, *, kind: str, pattern: str, away_from: Image) -> Image:
-    """A sprite_HW4 of one kind: a pattern of two colours that stand out against the colour `away_from`."""
+def draw_sprite(draw: np.random.Generator, *, kind: str, pattern: str) -> Image:
+    """A sprite_HW4 of one kind, painted with a pattern of two colours."""
     mask_HW = silhouette(kind, size=_SPRITE)
     weight_HW1 = _pattern(draw, pattern)[..., None]
-    first, second = (contrasting_colour(draw, away_from) for _ in range(2))
+    first, second = PAINTS_P3[draw.permutation(len(PAINTS_P3))[:2]] + draw.uniform(-16, 16, (2, 3)).astype(np.float32)
     rise = np.linspace(1.15, 0.8, _SPRITE, dtype=np.float32)[:, None, None]
     colour_HW3 = np.clip((first * weight_HW1 + second * (1 - weight_HW1)) * rise, 0, 255)
     return np.concatenate([colour_HW3 * mask_HW[..., None], mask_HW[..., None]], axis=2).astype(np.float32)
-
-
-def contrasting_colour(draw: np.random.Generator, away_from: Image) -> Image:
-    """Of eight random colours one of the four farthest from `away_from`."""
-    colours_83 = draw.uniform(10, 245, (8, 3)).astype(np.float32)
-    order = np.argsort(((colours_83 - away_from) ** 2).sum(axis=1))
-    return np.asarray(colours_83[order[int(draw.integers(4, 8))]])
 
 
 def _pattern(draw: np.random.Generator, pattern: str) -> Image:
@@ -167,8 +166,7 @@ def draw_scene(
 ) -> Scene:
     """A scene in which all things are of one kind and one pattern; background and camera are drawn unless given."""
     ground = draw_background(draw, height=height, width=width) if background_HW3 is None else background_HW3
-    mean_colour = ground.mean(axis=(0, 1))
-    sprites = tuple(draw_sprite(draw, kind=kind, pattern=pattern, away_from=mean_colour) for _ in paths)
+    sprites = tuple(draw_sprite(draw, kind=kind, pattern=pattern) for _ in paths)
     return Scene(
         background_HW3=ground, camera=_draw_camera(draw), sprites_THW4=sprites, paths=paths, light=light,
         height=height, width=width,
@@ -206,10 +204,10 @@ def draw_paths(
 
 
 def draw_centres(draw: np.random.Generator, *, count: int) -> NDArray[np.float64]:
-    """Centres_T2 in [0.15, 0.85] that keep their distance from one another."""
+    """Centres_T2 in [0.2, 0.8] that keep their distance from one another."""
     best, most = np.empty((count, 2)), -1.0
     for _ in range(30):
-        centres = draw.uniform(0.15, 0.85, (count, 2))
+        centres = draw.uniform(0.2, 0.8, (count, 2))
         apart = np.linalg.norm(centres[:, None] - centres[None], axis=2) + 9 * np.eye(count)
         if apart.min() > most:
             best, most = centres, float(apart.min())

@@ -7,7 +7,6 @@ manifest.json       format, version, sha256 of the two files above it
 """
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,21 +19,18 @@ from torch import Tensor, nn
 
 from vivi.core import config
 from vivi.core.errors import CheckpointError, ConfigError, ViviError
-from vivi.core.files import disk_full_named, read_json, sha256_file, sync_folder, write_bytes, write_json, write_text
+from vivi.core.files import disk_full_named, read_json, sync_folder, write_bytes, write_json, write_text
 from vivi.core.seeds import torch_generator
+from vivi.nn import manifest
 from vivi.nn.encoder import Encoder, TimmForm
 from vivi.nn.model_card import model_card
 
-FORMAT = "vivi-encoder"
-VERSION = 1
-_MANIFEST = "manifest.json"
-_CONFIG = "config.json"
-_WEIGHTS = "model.safetensors"
-_MAX_JSON_BYTES = 1 << 20
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
 
 
 class LoadedEncoder(nn.Module):
-    """An encoder with what belongs to it, in eval mode; images_BCHW (float, RGB in [-1, 1]) -> features_BD (float32)."""
+    """An encoder with what belongs to it, in eval mode; images_BCHW (float, RGB in [-1, 1]) -> features_BD."""
 
     def __init__(
         self,
@@ -117,12 +113,11 @@ def save_encoder(
     }
     try:
         with disk_full_named(folder):
-            write_bytes(fresh / _WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
-            write_json(fresh / _CONFIG, {**_timm_config(form, encoder, image_size, name), "vivi": ours})
+            write_bytes(fresh / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+            write_json(fresh / CONFIG, {**_timm_config(form, encoder, image_size, name), "vivi": ours})
             text = model_card(card, name=name, encoder=encoder, image_size=image_size, form=form, details=details)
             write_text(fresh / "README.md", text)
-            sums = {each: sha256_file(fresh / each) for each in (_CONFIG, _WEIGHTS)}
-            write_json(fresh / _MANIFEST, {"format": FORMAT, "version": VERSION, "sha256": sums})
+            manifest.write(fresh, (CONFIG, WEIGHTS))
             _replace(folder, fresh, old)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -136,27 +131,25 @@ def load_encoder(path: Path | str) -> LoadedEncoder:
         CheckpointError: missing, no encoder folder, damaged, or of another version.
     """
     folder = Path(path)
-    manifest = _read_manifest(folder)
-    for each in (_CONFIG, _WEIGHTS):
-        _check_sum(folder / each, manifest["sha256"].get(each))
+    sums = manifest.check(folder, (CONFIG, WEIGHTS))
     try:
-        ours = read_json(folder / _CONFIG)["vivi"]
-        encoder = config.load(ours["encoder"], Encoder, source=str(folder / _CONFIG))  # type: ignore[type-abstract]
+        ours = read_json(folder / CONFIG)["vivi"]
+        encoder = config.load(ours["encoder"], Encoder, source=str(folder / CONFIG))  # type: ignore[type-abstract]
         image_size, name, details = int(ours["image_size"]), str(ours["name"]), dict(ours["details"])
         adapted = bool(ours["timm_epsilons"])
     except ConfigError as error:
         raise CheckpointError(f"{error}: made by another version of vivi, load it with that one") from error
     except (ViviError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{folder / _CONFIG} does not describe a vivi encoder ({error}): export it again"
+            f"{folder / CONFIG} does not describe a vivi encoder ({error}): export it again"
         ) from error
     return LoadedEncoder(
-        _read_weights(folder / _WEIGHTS, encoder, adapted=adapted),
+        _read_weights(folder / WEIGHTS, encoder, adapted=adapted),
         config=encoder,
         image_size=image_size,
         name=name,
         details=details,
-        fingerprint=manifest["sha256"][_WEIGHTS][:12],
+        fingerprint=sums[WEIGHTS][:12],
     )
 
 
@@ -210,8 +203,8 @@ def _check_replaceable(folder: Path, name: str) -> None:
     if not folder.exists():
         return
     try:
-        _read_manifest(folder)
-        found = read_json(folder / _CONFIG)["vivi"]["name"]
+        manifest.read(folder)
+        found = read_json(folder / CONFIG)["vivi"]["name"]
     except (ViviError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{folder} exists and is not an encoder folder: choose another place or remove it"
@@ -224,53 +217,14 @@ def _replace(folder: Path, fresh: Path, old: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)
-    fresh.rename(folder)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
     sync_folder(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder: give the encoder folder of a run, for example RUN/encoder")
-    if not (folder / _MANIFEST).is_file():
-        inner = folder / "encoder"
-        hint = (
-            f"did you mean {inner}?"
-            if (inner / _MANIFEST).is_file()
-            else "a run writes one when it ends, as RUN/encoder"
-        )
-        raise CheckpointError(f"{folder} is not an encoder folder, it has no {_MANIFEST}: {hint}")
-    manifest = _read_small_json(folder / _MANIFEST)
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise CheckpointError(f"{folder} is not an encoder folder: its {_MANIFEST} is of another format")
-    if manifest.get("version") != VERSION:
-        raise CheckpointError(
-            f"{folder} is an encoder folder of version {manifest.get('version')!r}, this vivi reads version {VERSION}: "
-            "export it again, or use the vivi that wrote it"
-        )
-    if not isinstance(manifest.get("sha256"), dict):
-        raise CheckpointError(f"{folder / _MANIFEST} is damaged, it has no checksums: export the encoder again")
-    return manifest
-
-
-def _read_small_json(path: Path) -> Any:
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise CheckpointError(
-            f"{path} is damaged, it has {path.stat().st_size} bytes: copy or export the encoder again"
-        )
-    try:
-        return json.loads(path.read_bytes())
-    except ValueError as error:
-        raise CheckpointError(f"{path} is damaged ({error}): copy or export the encoder again") from error
-
-
-def _check_sum(path: Path, expected: Any) -> None:
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing: copy or export the encoder again")
-    if sha256_file(path) != expected:
-        raise CheckpointError(
-            f"{path} is damaged, its sha256 is not that of {_MANIFEST}: copy or export the encoder again"
-        )
 
 
 def _read_weights(path: Path, encoder: Encoder, *, adapted: bool) -> nn.Module:
@@ -283,6 +237,6 @@ def _read_weights(path: Path, encoder: Encoder, *, adapted: bool) -> nn.Module:
     except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} is not readable ({error}): copy or export the encoder again") from error
     if expected != {name: (list(each.shape), each.dtype) for name, each in tensors.items()}:
-        raise CheckpointError(f"{path} holds other tensors than its {_CONFIG} describes: export the encoder again")
+        raise CheckpointError(f"{path} holds other tensors than its {CONFIG} describes: export the encoder again")
     module.load_state_dict(encoder.from_timm(tensors) if adapted else tensors, assign=True)
     return module

@@ -59,7 +59,7 @@ def _panels(runs: Sequence[Run], *, keys: dict[str, str], key: str) -> str | Non
         figure = Figure(figsize=(_PANEL_WIDTH * len(keys), _PANEL_HEIGHT), layout="constrained")
         axes = figure.subplots(1, len(keys), squeeze=False)[0]
         for panel, (name, title) in zip(axes, keys.items(), strict=True):
-            panel.set_title(title, parse_math=False)
+            panel.set_title(_short(title, 40), parse_math=False)
             panel.set_xlabel("step")
             panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             panel.yaxis.set_major_locator(MaxNLocator(5))
@@ -92,8 +92,8 @@ def score_figure(table: ScoreTable, *, key: str) -> str | None:
         axes = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
         for panel, task in zip(axes, tasks, strict=True):
             _intervals(panel, table, columns=[column for column in table.columns if column.task == task])
-            panel.set_title(task, parse_math=False)
-        axes[0].set_yticks(range(len(table.methods)), table.methods, parse_math=False)
+            panel.set_title(_short(task, 40), parse_math=False)
+        axes[0].set_yticks(range(len(table.methods)), [_short(name, 28) for name in table.methods], parse_math=False)
         axes[0].invert_yaxis()
         label = f"Accuracies with 95 % intervals on {', '.join(tasks)}; the numbers stand in the table"
         return inline_svg(figure, key=key, label=label)
@@ -115,6 +115,11 @@ def _intervals(panel: Axes, table: ScoreTable, *, columns: Sequence[Column]) -> 
     panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.set_xlim(left=0)
     panel.set_ylim(-0.6, len(table.methods) - 0.4)
+
+
+def _short(text: str, longest: int) -> str:
+    """Text cut to a length that leaves room for the curves; the tables have it whole."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def moving_mean(curve: Curve, *, points: int) -> Curve:

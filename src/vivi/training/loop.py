@@ -53,33 +53,65 @@ def pretrain(experiment: Experiment, *, data: Path, out: Path, options: RunOptio
         ViviError: anything the user can mend (data, folder, settings, disk).
     """
     check_chunks(experiment, chunks=options.chunks, world=options.world)
-    run = RunFolder(out)
     store = ShotStore.open(data)
+    loader = _loader(experiment, store=store, options=options)
+    knn = None if options.knn is None else _online_knn(experiment, folder=options.knn, every=options.knn_every)
+    run = RunFolder(out)
     with locked(out), stop_on_signals() as wish:
-        going_on = run.claim(_identity(experiment, store))
-        if going_on and run.done.exists():
+        if run.claim(_identity(experiment, store)) and run.done.exists():
             return run
         state = TrainState.start(experiment, device=options.world.device)
         if load_newest(run.checkpoints, state, fingerprint=fingerprint(experiment)):
             progress({"step": state.step})
         run.cut_metrics(state.step)
-        _train(state, experiment=experiment, store=store, run=run, options=options, progress=progress, wish=wish)
+        with Monitor(run, first_step=state.step, knn=knn) as monitor:
+            log = _Log(monitor, progress)
+            _train(state, experiment=experiment, loader=loader, run=run, options=options, log=log, wish=wish)
         export(run, state=state, experiment=experiment, store=store)
         write_json(run.done, {"step": state.step, "vivi": __version__})
     return run
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    monitor: Monitor
+    progress: Progress
+
+    def write(self, meter: Meter, *, state: TrainState, last: bool) -> None:
+        self.progress(self.monitor.log(meter.read(state.step), state=state, last=last))
 
 
 def _train(
     state: TrainState,
     *,
     experiment: Experiment,
-    store: ShotStore,
+    loader: VideoLoader,
     run: RunFolder,
     options: RunOptions,
-    progress: Progress,
+    log: _Log,
     wish: StopWish,
 ) -> None:
-    loader = VideoLoader(
+    steps = experiment.schedule.steps
+    meter = Meter()
+    with closing(_timed(loader.batches(state.step, steps))) as batches:
+        for batch, waited in batches:
+            result = train_step(state, batch, experiment=experiment, world=options.world, chunks=options.chunks)
+            meter.add(result, frames=experiment.frames_per_step, waited=waited)
+            last = state.step == steps
+            if state.step % options.log_every == 0 or last:
+                log.write(meter, state=state, last=last)
+                meter = Meter()
+            if state.step % options.save_every == 0 or last or wish.asked:
+                meter.check_finite(state.step)
+                save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
+            if wish.asked and not last:
+                raise InterruptedRunError(
+                    f"stopped and saved at step {state.step} of {steps} in {run.path}: the same command goes on"
+                )
+
+
+def _loader(experiment: Experiment, *, store: ShotStore, options: RunOptions) -> VideoLoader:
+    return VideoLoader(
         store,
         sampling=experiment.sampling,
         augmentation=experiment.augmentation,
@@ -90,30 +122,10 @@ def _train(
         workers=options.workers,
         device=options.world.device,
     )
-    steps = experiment.schedule.steps
-    meter = Meter()
-    size = experiment.augmentation.crop.size
-    knn = None
-    if options.knn is not None:
-        knn = OnlineKNN(options.knn, every=options.knn_every, size=size, seed=experiment.seed)
-    with (
-        Monitor(run, first_step=state.step, knn=knn) as monitor,
-        closing(_timed(loader.batches(state.step, steps))) as batches,
-    ):
-        for batch, waited in batches:
-            result = train_step(state, batch, experiment=experiment, world=options.world, chunks=options.chunks)
-            meter.add(result, frames=experiment.frames_per_step, waited=waited)
-            last = state.step == steps
-            if state.step % options.log_every == 0 or last:
-                progress(monitor.log(meter.read(state.step), state=state, last=last))
-                meter = Meter()
-            if state.step % options.save_every == 0 or last or wish.asked:
-                meter.check_finite(state.step)
-                save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
-            if wish.asked and not last:
-                raise InterruptedRunError(
-                    f"stopped and saved at step {state.step} of {steps} in {run.path}: the same command goes on"
-                )
+
+
+def _online_knn(experiment: Experiment, *, folder: Path, every: int) -> OnlineKNN:
+    return OnlineKNN(folder, every=every, size=experiment.augmentation.crop.size, seed=experiment.seed)
 
 
 def _timed(batches: Generator[VideoBatch]) -> Generator[tuple[VideoBatch, float]]:

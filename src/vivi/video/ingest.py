@@ -100,8 +100,8 @@ def ingest(
                     progress(assembly.progress)
             stored = complete or assembly.finish()
             shutil.rmtree(out / WORK, ignore_errors=True)
-    except PermissionError as error:
-        raise ViviError(f"cannot write in {out} ({error.strerror}): choose another --out") from error
+    except OSError as error:
+        raise ViviError(f"cannot make a store in {out} ({error}): check that folder, or choose another --out") from error
     if not stored:
         raise ViviError(f"none of the inputs is a usable video: {out / SKIPPED} says why for each of them")
     return summarise(out, was_complete=complete)
