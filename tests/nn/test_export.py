@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import vivi
 from vivi.core.errors import CheckpointError, DiskFullError
-from vivi.core.files import sha256_file
+from vivi.core.files import TEMPORARY, sha256_file
 from vivi.nn.export import load_encoder, random_twin, save_encoder
 from vivi.nn.norm import BatchNorm, GroupNormWS, commit_running_averages
 from vivi.nn.resnet_v2 import ResNetV2
@@ -177,7 +177,7 @@ def test_an_older_export_of_the_same_name_is_replaced_whole(saved):
 
 
 def test_what_a_killed_writer_left_does_no_harm(saved):
-    stale = saved.with_name(".encoder.new")
+    stale = saved.with_name(f"{TEMPORARY}{os.getpid()}-encoder")
     stale.mkdir()
     (stale / "junk").write_text("half")
     save(saved, trained(seed=1))
@@ -211,7 +211,7 @@ def test_a_rename_that_fails_brings_the_older_export_back(saved, monkeypatch):
     before, rename = load_encoder(saved).fingerprint, Path.rename
 
     def failing(path, target):
-        if path.name == ".encoder.new":
+        if path.name == f"{TEMPORARY}{os.getpid()}-encoder":
             raise OSError(5, os.strerror(5))
         return rename(path, target)
 

@@ -75,13 +75,26 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             crash_point(f"before-rename:{path.name}")
-            if path.exists():
-                shutil.rmtree(path)
-            temporary.rename(path)
-            sync_folder(path.parent)
+            _put_in_place(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _put_in_place(fresh: Path, path: Path) -> None:
+    """Rename `fresh` to `path`; what was there is deleted only when the new folder has its name."""
+    old = path.with_name(f"{TEMPORARY}old-{path.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    try:
+        fresh.rename(path)
+    except OSError:
+        if old.exists():
+            old.rename(path)
+        raise
+    sync_folder(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def sync_folder(folder: Path) -> None:

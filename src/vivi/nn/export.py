@@ -7,7 +7,6 @@ manifest.json       format, version, sha256 of the two files above it
 """
 
 import hashlib
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from vivi.core import config
 from vivi.core.errors import CheckpointError, ConfigError, ViviError
-from vivi.core.files import disk_full_named, read_json, sync_folder, write_bytes, write_json, write_text
+from vivi.core.files import atomic_folder, read_json, write_bytes, write_json, write_text
 from vivi.core.seeds import torch_generator
 from vivi.nn import manifest
 from vivi.nn.encoder import Encoder, TimmForm
@@ -99,8 +98,6 @@ def save_encoder(
     """
     folder = Path(folder)
     _check_replaceable(folder, name)
-    fresh, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
-    shutil.rmtree(fresh, ignore_errors=True)
     form = encoder.timm_form()
     state = module.state_dict() if form is None else encoder.to_timm(module.state_dict())
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
@@ -111,17 +108,12 @@ def save_encoder(
         "timm_epsilons": form is not None,
         "details": dict(details),
     }
-    try:
-        with disk_full_named(folder):
-            write_bytes(fresh / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
-            write_json(fresh / CONFIG, {**_timm_config(form, encoder, image_size, name), "vivi": ours})
-            text = model_card(card, name=name, encoder=encoder, image_size=image_size, form=form, details=details)
-            write_text(fresh / "README.md", text)
-            manifest.write(fresh, (CONFIG, WEIGHTS))
-            _replace(folder, fresh, old)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+    with atomic_folder(folder) as fresh:
+        write_bytes(fresh / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+        write_json(fresh / CONFIG, {**_timm_config(form, encoder, image_size, name), "vivi": ours})
+        text = model_card(card, name=name, encoder=encoder, image_size=image_size, form=form, details=details)
+        write_text(fresh / "README.md", text)
+        manifest.write(fresh, (CONFIG, WEIGHTS))
 
 
 def load_encoder(path: Path | str) -> LoadedEncoder:
@@ -211,20 +203,6 @@ def _check_replaceable(folder: Path, name: str) -> None:
         ) from error
     if found != name:
         raise CheckpointError(f"{folder} holds the encoder {found!r}, not {name!r}: choose another place or remove it")
-
-
-def _replace(folder: Path, fresh: Path, old: Path) -> None:
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    sync_folder(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _read_weights(path: Path, encoder: Encoder, *, adapted: bool) -> nn.Module:

@@ -9,6 +9,7 @@ import simplejpeg
 
 from vivi.core.config import load
 from vivi.core.errors import DiskFullError, ViviError
+from vivi.core.files import disk_full_named
 from vivi.data.store.format import Skip, VideoRecord, printable, video_key
 from vivi.data.store.parts import Parts
 from vivi.video.container import DecodeError
@@ -27,12 +28,18 @@ def make_part(argument: dict[str, Any]) -> dict[str, Any]:
     Returns:
         frames and seconds stored, or skipped; or stop, the text of an error that concerns the whole run.
     """
-    parts, key = Parts(Path(argument["store"])), video_key(argument["path"])
+    store = Path(argument["store"])
+    parts, key = Parts(store), video_key(argument["path"])
     try:
-        result = _record_or_skip(argument, parts, key)
-        parts.write_record(key, result)
+        with disk_full_named(store):
+            result = _record_or_skip(argument, parts, key)
+            parts.write_record(key, result)
     except ViviError as error:
         return {"stop": str(error), "disk_full": isinstance(error, DiskFullError)}
+    except OSError as error:
+        if not str(error.filename).startswith(str(store)):
+            raise
+        return {"stop": f"cannot write in {store} ({error}): check that folder", "disk_full": False}
     if isinstance(result, Skip):
         return {"skipped": result.reason}
     return {"frames": len(result.frame_bytes), "seconds": result.seconds}
