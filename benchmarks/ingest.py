@@ -195,7 +195,7 @@ def encode(
 
 
 def frames(width: int, height: int, count: int) -> Iterator[VideoFrame]:
-    """Real frames at least this high, clip after clip, where VIVI_REAL_DATA names a folder of videos; else drawn ones."""
+    """Real frames at least this high, clip after clip, where VIVI_REAL_DATA names a folder; else drawn ones."""
     folder = os.environ.get("VIVI_REAL_DATA")
     source = real_frames(Path(folder) / "videos", height=height) if folder else drawn_frames(width, height)
     for _, picture in zip(range(count), source, strict=False):
@@ -218,9 +218,7 @@ def drawn_frames(width: int, height: int) -> Iterator[VideoFrame]:
     while True:
         if number % 100 == 0:
             noise = rng.random((height // 4, width // 4, 3), np.float32)
-            texture: NDArray[np.float32] = (
-                cv2.resize(noise, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC) * 200
-            )
+            texture = cv2.resize(noise, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC) * 200
         x, y = (3 * number) % width, (2 * number) % height
         grain = rng.normal(0, 4, (height, width, 1)).astype(np.float32)
         picture = np.clip(texture[y : y + height, x : x + width] + grain, 0, 255).astype(np.uint8)

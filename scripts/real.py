@@ -14,46 +14,30 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 PRESETS = ("Ex-YT-F", "Ex-YT-S", "VIVI-Ex(4)")
-TASKS = (
-    "cifar10",
-    "clothing_cc0",
-    "eurosat",
-    "resisc45_12classes",
-    "caltech101/101_ObjectCategories",
-)
+TASKS = ("cifar10", "clothing_cc0", "eurosat", "resisc45_12classes", "caltech101/101_ObjectCategories")
 INGEST = ("--fps", "4", "--shots", "1", "--short-side", "128")
 
 
 def main() -> None:
-    """Run everything and print the accuracies over the seeds as a Markdown table."""
+    """Run everything and print the accuracies over the seeds as Markdown tables."""
     parser = argparse.ArgumentParser(description="Ingest, pretrain, evaluate and report on real videos.")
     parser.add_argument("--out", type=Path, default=Path("real"))
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    options = parser.parse_args()
-    data = real_data()
-    store = options.out / "store"
+    given = parser.parse_args()
+    data, store, page = real_data(), given.out / "store", given.out / "report.html"
     vivi("ingest", data / "videos", "--out", store, *INGEST)
-    for seed in options.seeds:
+    for seed in given.seeds:
         for preset in PRESETS:
-            learn(
-                preset,
-                seed,
-                store=store,
-                images=data / "images",
-                out=options.out / preset / f"seed-{seed}",
-                steps=options.steps,
-            )
-    vivi(
-        "report", options.out, "--out", options.out / "report.html", "--store", store, "--title", "VIVI on real videos"
-    )
-    print("\n".join(summary(options.out)))
-    print((options.out / "report.html").resolve())
+            run = given.out / preset / f"seed-{seed}"
+            learn(preset, seed, store=store, images=data / "images", out=run, steps=given.steps)
+    vivi("report", given.out, "--out", page, "--store", store, "--title", "VIVI on real videos")
+    print("\n".join(summary(given.out)))
+    print(page.resolve())
 
 
 def real_data() -> Path:
@@ -74,7 +58,7 @@ def learn(preset: str, seed: int, *, store: Path, images: Path, out: Path, steps
     for task in TASKS:
         scores = out / "scores" / f"scores-{task.split('/')[0]}.json"
         if (images / task).is_dir() and not scores.exists():
-            vivi("evaluate", out / "encoder", "--data", images / task, "--out", scores)
+            vivi("evaluate", out / "encoder", "--data", images / task, "--out", scores, "--seed", seed)
 
 
 def vivi(*words: object) -> None:
@@ -87,24 +71,31 @@ def vivi(*words: object) -> None:
 
 
 def summary(out: Path) -> Iterator[str]:
-    """Accuracies in percent, mean over the seeds with the lowest and the highest of them."""
-    rows: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    """For each probe a Markdown table: accuracy in percent, mean over the seeds, lowest and highest of them."""
+    found = read_scores(out)
+    tasks = sorted({task for _, _, task in found})
+    for probe in sorted({probe for probe, _, _ in found}):
+        yield "\n".join([f"| {probe} | {' | '.join(tasks)} |", f"| --- |{' ---: |' * len(tasks)}"])
+        for name in ("random weights", *PRESETS):
+            yield f"| {name} | {' | '.join(cell(found.get((probe, name, task), {})) for task in tasks)} |"
+        yield ""
+
+
+def cell(by_seed: Mapping[str, float]) -> str:
+    """Mean, lowest and highest of the accuracies of all seeds."""
+    values = list(by_seed.values())
+    return f"{statistics.mean(values):.1f} ({min(values):.1f} to {max(values):.1f})" if values else "not measured"
+
+
+def read_scores(out: Path) -> dict[tuple[str, str, str], dict[str, float]]:
+    """By (probe, weights, task), for each seed the accuracy in percent; equal random twins count once."""
+    found: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for file in sorted(out.glob("*/seed-*/scores/*.json")):
-        task = file.stem.removeprefix("scores-")
-        for row in results(file):
-            name = file.relative_to(out).parts[0] if row["weights"] == "trained" else "random weights"
-            rows[task, row["probe"], name].append(100 * row["accuracy"])
-    yield "| task | probe | weights | accuracy | lowest, highest | runs |"
-    yield "| --- | --- | --- | ---: | ---: | ---: |"
-    for (task, probe, name), values in sorted(rows.items()):
-        ends = f"{min(values):.1f}, {max(values):.1f}"
-        yield f"| {task} | {probe} | {name} | {statistics.mean(values):.1f} | {ends} | {len(values)} |"
-
-
-def results(file: Path) -> list[dict[str, Any]]:
-    """The rows of one score file."""
-    rows: list[dict[str, Any]] = json.loads(file.read_text())["results"]
-    return rows
+        preset, seed = file.relative_to(out).parts[:2]
+        for row in json.loads(file.read_text())["results"]:
+            name = preset if row["weights"] == "trained" else "random weights"
+            found[row["probe"], name, file.stem.removeprefix("scores-")][seed] = 100 * row["accuracy"]
+    return found
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ FLAGS = {
     ],
     "evaluate": ["encoder", "data", "out", "max_train", "max_test", "seed", "device"],
     "embed": ["encoder", "images", "out", "batch", "device"],
-    "report": ["folders", "out", "store", "cuts", "title"],
+    "report": ["folders", "out", "store", "cuts", "title", "commands", "note"],
     "demo": ["out", "seed"],
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from vivi import __version__
 from vivi.core.errors import InterruptedRunError, ViviError
+from vivi.core.files import read_text
 
 FAILED = 2
 INTERRUPTED = 75
@@ -235,6 +236,8 @@ def report(
     store: Path | None = None,
     cuts: Path | None = None,
     title: str = "VIVI report",
+    commands: Path | None = None,
+    note: Annotated[tuple[str, ...], Parameter(negative="")] = (),
 ) -> None:
     """Write one HTML page about runs, scores and a store; it needs no network and no JavaScript.
 
@@ -250,11 +253,17 @@ def report(
         Known cuts to compare its shots with: CSV with the columns path and seconds.
     title
         The page's title.
+    commands
+        A text file with the command lines that made all this, to be shown.
+    note
+        A sentence to show above everything else; may be repeated.
     """
     from vivi.report.page import collect, write_report
 
     runs, scores = collect(folders)
-    print(write_report(out, title=title, store=store, cuts=cuts, runs=runs, scores=scores, commands=(), notes=()))
+    lines = () if commands is None else read_text(commands).splitlines()
+    page = write_report(out, title=title, store=store, cuts=cuts, runs=runs, scores=scores, commands=lines, notes=note)
+    print(page)
 
 
 @app.command
@@ -270,7 +279,7 @@ def demo(*, out: Path = Path("demo"), seed: int = 0) -> None:
     """
     from vivi.demo.run import demo as run_demo
 
-    print(run_demo(out, seed=seed))
+    print(run_demo(out, seed=seed, main=main))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor
 
 import vivi.transfer.logistic as module
@@ -92,6 +93,21 @@ def test_other_warnings_pass_through(monkeypatch: pytest.MonkeyPatch) -> None:
     train_ND, labels_N = clusters(30)
     with pytest.warns(FutureWarning, match="something else"):
         assert logistic(train_ND, labels_N=labels_N, test_MD=train_ND, grid=(1.0,)).converged
+
+
+def test_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    class Watched(module.LogisticRegression):  # type: ignore[misc]
+        def fit(self, x: object, y: object) -> "Watched":
+            seen.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+            return super().fit(x, y)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(module, "LogisticRegression", Watched)
+    train_ND, labels_N = clusters(30)
+    with threadpool_limits(limits=2, user_api="blas"):
+        logistic(train_ND, labels_N=labels_N, test_MD=train_ND, grid=(1.0,))
+    assert set(seen) == {1}
 
 
 def test_one_example_a_class_takes_the_middle_of_the_grid() -> None:

@@ -131,6 +131,20 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file.
+
+    Raises:
+        ViviError: the file is missing or is not UTF-8; the text names it.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ViviError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ViviError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 

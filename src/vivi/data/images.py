@@ -61,7 +61,7 @@ class ImageFolder:
             max_test: the same for testing.
 
         Raises:
-            ViviError: no such folder, no images, a single class, a class that is only in the test part, or a cap below 1.
+            ViviError: no such folder, no images, a single class, a class that is only in the test part, a cap below 1.
         """
         for name, cap in (("max_train", max_train), ("max_test", max_test)):
             if cap is not None and cap < 1:

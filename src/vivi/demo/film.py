@@ -1,8 +1,7 @@
 """Films of the demo world: small encoded videos of several shots, and the times of their cuts.
 
-All shots of a video show the same kind of thing, in the same number and with the same kind of pattern; colours,
-background, places, light and camera are drawn anew for every shot. What a video's shots share is thus a matter of shape
-and number, and colour alone does not tell it.
+All shots of a video show the same kind of thing, in the same number; colours, background, places, light and camera are
+drawn anew for every shot. What a video's shots share is thus a matter of shape, pattern and number, not of colour.
 """
 
 import csv
@@ -13,12 +12,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from vivi.core.files import atomic_file, write_bytes, write_json, write_text
 from vivi.core.seeds import rng
-from vivi.demo.scenes import PATTERNS, Scene, draw_centres, draw_light, draw_paths, draw_scene
+from vivi.demo.motion import draw_centres, draw_light, draw_paths
+from vivi.demo.scenes import Scene, draw_scene
 from vivi.demo.shapes import KINDS
 
 HEIGHT, WIDTH = 84, 112
@@ -42,7 +43,6 @@ class Film:
     path: str
     """Relative path of the file."""
     kind: str
-    pattern: str
     count: int
     shot_frames: tuple[int, ...]
     """Frames of each shot, at RATE frames per second."""
@@ -60,7 +60,6 @@ def plan(video: int, *, seed: int) -> Film:
     return Film(
         path=_NAMES[video % len(_NAMES)].format(video // 2),
         kind=KINDS[int(draw.integers(len(KINDS)))],
-        pattern=PATTERNS[int(draw.integers(len(PATTERNS)))],
         count=1 + int(draw.integers(MOST_THINGS)),
         shot_frames=tuple(int(frames) for frames in draw.integers(2 * RATE, 3 * RATE + 1, shots)),
     )
@@ -75,7 +74,6 @@ def scenes(film: Film, video: int, *, seed: int) -> Iterator[Scene]:
         scene = draw_scene(
             draw,
             kind=film.kind,
-            pattern=film.pattern,
             paths=draw_paths(
                 draw, centres_T2=draw_centres(draw, count=film.count), largest=LARGEST[film.count - 1], restless=1.0
             ),
@@ -107,7 +105,8 @@ def encode(pictures: Iterator[NDArray[np.uint8]], out: Path) -> None:
         stream = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "20", "threads": "1"})
         stream.width, stream.height, stream.pix_fmt, stream.time_base = WIDTH, HEIGHT, "yuv420p", Fraction(1, RATE)
         for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            yuv = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420))  # FFmpeg's own is not the same every time
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p")))
         container.mux(stream.encode(None))
     write_bytes(out, memory.getvalue())
 

@@ -1,6 +1,6 @@
 """Labelled stills of the demo world for three questions: what is it, where is it, how many are there.
 
-Stills are drawn apart from the films: same rules, other draws of colours, patterns, backgrounds, places and light.
+Stills are drawn apart from the films: same rules, other draws of colours, backgrounds, places and light.
 Each question is an image folder `QUESTION/{train,test}/CLASS/NUMBER.jpg` with equally many images in every class.
 """
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from vivi.core.files import TEMPORARY, disk_full_named
 from vivi.core.seeds import rng
 from vivi.demo.film import LARGEST, MOST_THINGS
-from vivi.demo.scenes import PATTERNS, draw_centres, draw_light, draw_paths, draw_scene
+from vivi.demo.motion import draw_centres, draw_light, draw_paths
+from vivi.demo.scenes import draw_scene
 from vivi.demo.shapes import KINDS
 
-SIZE = 84
+SIZE = 64
 CELLS = tuple(f"{row}-{column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right"))
 _EDGE = 0.12
 """No centre is nearer than this to the edge of the picture."""
@@ -75,7 +76,6 @@ def still(question: Question, answer: int, *, number: int, split: str, seed: int
     scene = draw_scene(
         draw,
         kind=content.kind,
-        pattern=PATTERNS[int(draw.integers(len(PATTERNS)))],
         paths=draw_paths(draw, centres_T2=content.centres_T2, largest=largest, restless=0.0),
         light=draw_light(draw, switches=0.0),
         height=SIZE,

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from vivi.core.errors import ViviError
 from vivi.core.files import read_json
 
@@ -201,17 +199,6 @@ def _random_rows(twins: dict[tuple[str, Column], Cell]) -> dict[tuple[str, Colum
 def twin_names(method: str) -> tuple[str, str]:
     """The rows that may hold the random twin of a method: the one shared by all, or its own."""
     return RANDOM, f"{RANDOM}, twin of {method}"
-
-
-def as_rich(table: ScoreTable) -> Table:
-    """The table for a terminal, in percent."""
-    shown = Table(title="Accuracy in % [95 % interval]", title_justify="left")
-    shown.add_column("method")
-    for column in table.columns:
-        shown.add_column(f"{column}\nguessing {100 * column.guessing:.1f}", justify="right")
-    for method in table.methods:
-        shown.add_row(method, *(percent(table.cells.get((method, column))) for column in table.columns))
-    return shown
 
 
 def as_markdown(table: ScoreTable) -> str:

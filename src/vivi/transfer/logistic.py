@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from vivi.data.images import held_out
@@ -102,9 +103,13 @@ def _best_c(
 def _fit(
     train_ND: NDArray[np.float64], *, labels_N: NDArray[np.int64], c: float, max_iterations: int
 ) -> tuple[LogisticRegression, bool]:
-    """A fitted model and whether it converged; scikit-learn's warning about that becomes the second value."""
+    """A fitted model and whether it converged; scikit-learn's warning about that becomes the second value.
+
+    One thread: the sums then do not depend on the number of cores; and on a busy machine threads that wait for each
+    other at every small product took sixty times as long.
+    """
     model = LogisticRegression(C=c, max_iter=max_iterations)
-    with warnings.catch_warnings(record=True) as caught:
+    with threadpool_limits(limits=1, user_api="blas"), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(train_ND, labels_N)
     others = [each for each in caught if not issubclass(each.category, ConvergenceWarning)]

@@ -101,7 +101,9 @@ def ingest(
             stored = complete or assembly.finish()
             shutil.rmtree(out / WORK, ignore_errors=True)
     except OSError as error:
-        raise ViviError(f"cannot make a store in {out} ({error}): check that folder, or choose another --out") from error
+        raise ViviError(
+            f"cannot make a store in {out} ({error}): check that folder, or choose another --out"
+        ) from error
     if not stored:
         raise ViviError(f"none of the inputs is a usable video: {out / SKIPPED} says why for each of them")
     return summarise(out, was_complete=complete)
