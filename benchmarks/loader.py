@@ -3,21 +3,25 @@
     python benchmarks/loader.py
 
 All contenders read the same JPEGs from the same shot store and run in turns, several times over; a ratio is the
-median over the turns of (contender / bare decoding in the same turn). Speed is frames per second of CPU time, of
-this process and its children, so other load on the machine matters little. The frames are real where VIVI_REAL_DATA
+median over the turns of (contender / bare decoding in the same turn). Each run has a process of its own and is
+warmed up. Speed is frames per second of CPU time, children included, so other load on the machine matters little. The frames are real where VIVI_REAL_DATA
 names a folder of videos, else procedural textures.
 """
 
 import argparse
 import io
 import math
+import multiprocessing
 import os
 import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -173,16 +177,45 @@ def cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def contenders(store: ShotStore, *, size: int, steps: int) -> dict[str, tuple[int, Callable[[], None]]]:
-    """Name -> (frames, what to run); the first is the measure of the others."""
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    frames: int
+    prepare: Callable[[], Callable[[], None]]
+    """Makes what is run; not timed."""
+
+    def speed(self) -> float:
+        """Frames per CPU second in a process of its own, the second run of two."""
+        context = multiprocessing.get_context("fork")
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=self._send_seconds, args=(sender,))
+        process.start()
+        seconds: float = receiver.recv()
+        process.join()
+        return self.frames / seconds
+
+    def _send_seconds(self, sender: Connection) -> None:
+        run = self.prepare()
+        run()
+        before = cpu_seconds()
+        run()
+        sender.send(cpu_seconds() - before)
+
+
+def contenders(store: ShotStore, *, size: int, steps: int) -> list[Contender]:
+    """The first is the measure of the others."""
     jpegs = all_jpegs(store)
     print(
         f"{len(jpegs)} frames of {WIDTH}x{HEIGHT}, {sum(map(len, jpegs)) / len(jpegs) / 1024:.1f} KiB each", flush=True
     )
     augmentation = Augmentation(crop=InceptionCrop(size=size))
     frames = steps * BATCH * SHOTS * FRAMES
+    cores = len(os.sched_getaffinity(0))
 
-    def ours(workers: int, colour: bool) -> Callable[[], None]:
+    def bare() -> Callable[[], None]:
+        return lambda: bare_decoding(jpegs, frames=frames)
+
+    def ours(*, workers: int, colour: bool) -> Callable[[], None]:
         loader = VideoLoader(
             store,
             sampling=ConsecutiveShots(shots=SHOTS, frames=FRAMES),
@@ -194,31 +227,25 @@ def contenders(store: ShotStore, *, size: int, steps: int) -> dict[str, tuple[in
         )
         return lambda: run_loader(loader, augmentation, steps=steps, colour=colour)
 
-    def pillow(colour: bool) -> tuple[int, Callable[[], None]]:
-        samples = max(frames // (4 * SHOTS * FRAMES), BATCH)
-        run = lambda: run_pillow(store, size=size, samples=samples, colour=colour)  # noqa: E731
-        return samples * SHOTS * FRAMES, run
+    def pillow(*, colour: bool) -> Callable[[], None]:
+        return lambda: run_pillow(store, size=size, samples=steps * BATCH, colour=colour)
 
-    cores = len(os.sched_getaffinity(0))
-    return {
-        "simplejpeg decode_jpeg, nothing else": (frames, lambda: bare_decoding(jpegs, frames=frames)),
-        "vivi: read, decode, crop, flip (1 thread)": (frames, ours(1, False)),
-        f"vivi: read, decode, crop, flip ({cores} threads)": (frames, ours(cores, False)),
-        "vivi: the same and colour (1 thread)": (frames, ours(1, True)),
-        "Pillow + DataLoader: read, decode, crop, flip": pillow(False),
-        "Pillow + DataLoader: the same and colour": pillow(True),
-    }
+    return [
+        Contender("simplejpeg.decode_jpeg, nothing else", frames, bare),
+        Contender("vivi: read, decode, crop, flip; 1 thread", frames, partial(ours, workers=1, colour=False)),
+        Contender(f"vivi: the same; {cores} threads", frames, partial(ours, workers=cores, colour=False)),
+        Contender("vivi: the same and colour; 1 thread", frames, partial(ours, workers=1, colour=True)),
+        Contender("Pillow + DataLoader: read, decode, crop, flip", frames, partial(pillow, colour=False)),
+        Contender("Pillow + DataLoader: the same and colour", frames, partial(pillow, colour=True)),
+    ]
 
 
-def measure(runs: dict[str, tuple[int, Callable[[], None]]], *, repeats: int) -> dict[str, list[float]]:
-    """Frames per CPU second of each contender in each turn; a first turn warms up and is dropped."""
-    speeds: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(repeats + 1):
-        for name, (frames, run) in runs.items():
-            before = cpu_seconds()
-            run()
-            if turn:
-                speeds[name].append(frames / (cpu_seconds() - before))
+def measure(runs: list[Contender], *, repeats: int) -> dict[str, list[float]]:
+    """Frames per CPU second of each contender in each turn."""
+    speeds: dict[str, list[float]] = {each.name: [] for each in runs}
+    for _ in range(repeats):
+        for each in runs:
+            speeds[each.name].append(each.speed())
     return speeds
 
 
@@ -226,10 +253,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7, help="turns")
     parser.add_argument("--videos", type=int, default=16, help="videos in the store")
-    parser.add_argument("--steps", type=int, default=8, help="batches of 128 frames in a turn")
+    parser.add_argument("--steps", type=int, default=6, help="batches of 128 frames in a run")
     parser.add_argument("--size", type=int, default=224, help="pixels of the crops")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as folder:
         store = make_store(Path(folder) / "store", videos=options.videos)
         speeds = measure(contenders(store, size=options.size, steps=options.steps), repeats=options.repeats)

@@ -135,7 +135,8 @@ def pretrain(
         Steps between kNN accuracies.
     """
     from vivi.console import show_run, training_progress
-    from vivi.core.world import World
+    from vivi.core.work import usable_cores
+    from vivi.core.world import World, find_device
     from vivi.presets import changed, find
     from vivi.presets import tiny as shrink
     from vivi.training.loop import RunOptions
@@ -144,8 +145,8 @@ def pretrain(
     experiment = find(preset)
     experiment = changed(shrink(experiment) if tiny else experiment, assignments=set_, steps=steps)
     options = RunOptions(
-        world=World.single(_device(device)),
-        workers=workers or _cores(),
+        world=World.single(find_device(device)),
+        workers=workers or usable_cores(),
         chunks=chunks,
         log_every=log_every,
         save_every=save_every,
@@ -188,6 +189,7 @@ def evaluate(
         auto, cpu, cuda or cuda:N.
     """
     from vivi.console import feature_progress, show_scores
+    from vivi.core.world import find_device
     from vivi.transfer.quick import evaluate as run_evaluate
 
     with feature_progress("Features") as progress:
@@ -198,7 +200,7 @@ def evaluate(
             max_train=max_train,
             max_test=max_test,
             seed=seed,
-            device=_device(device),
+            device=find_device(device),
             progress=progress,
         )
     show_scores(scores, out=out)
@@ -222,10 +224,11 @@ def embed(encoder: Path, *, images: Path, out: Path, batch: int = 64, device: st
         auto, cpu, cuda or cuda:N.
     """
     from vivi.console import feature_progress, show_embedded
+    from vivi.core.world import find_device
     from vivi.transfer.embed import embed as run_embed
 
     with feature_progress("Embeddings") as progress:
-        summary = run_embed(encoder, images=images, out=out, batch=batch, device=_device(device), progress=progress)
+        summary = run_embed(encoder, images=images, out=out, batch=batch, device=find_device(device), progress=progress)
     show_embedded(summary, out=out)
 
 
@@ -304,24 +307,3 @@ def _say(text: str, code: int) -> int:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ViviError(
-            f"--device {name}: not available here ({str(error).splitlines()[0]}); legal: auto, cpu, cuda, cuda:N"
-        ) from error
-    return str(device)

@@ -1,4 +1,4 @@
-"""The optimiser and its schedule: SGD with momentum, warm-up and steps (paper section 4; upstream.md 5)."""
+"""The optimiser and its schedule: SGD with momentum, warm-up and steps (paper, section 4)."""
 
 import torch
 from torch import nn

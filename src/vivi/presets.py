@@ -1,7 +1,7 @@
 """The paper's names: each is a function that returns the complete experiment its row of a table means.
 
 A modifier takes an experiment and returns another one whose name says so. Where the paper is silent, the value is the
-default of upstream.md, set in the class it belongs to.
+default of docs/defaults.md, set in the class it belongs to.
 """
 
 import dataclasses
@@ -22,9 +22,9 @@ from vivi.optim import SGD, Schedule
 SHOTS_PER_STEP = 2048
 """N K in all unsupervised models (paper, section 4)."""
 EXEMPLAR_GROUP = 16
-"""Shots among which triplets are mined: 128 frames, the per-core size of the paper's code base (upstream.md 3.2)."""
+"""Shots among which triplets are mined: 128 frames, the per-core size of the paper's ancestor."""
 LAMBDA = 0.04
-"""Weight of L_V. The paper's value is unknown; upstream.md 5 names 0.02 to 0.16 for InfoNCE."""
+"""Weight of L_V. The paper tried at most four values and does not print them: this one is ours."""
 
 
 def ex_yt_f() -> Experiment:

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -285,55 +283,6 @@ def test_two_runs_on_one_folder_do_not_mix(videos: Path, tmp_path: Path) -> None
     assert len(refused) == 4
     assert f"in use by process {os.getpid()}" in refused[0]
     assert not (tmp_path / "store" / ".lock").exists()
-
-
-POISON = """
-    import os, signal, time
-    from vivi.video.part import make_part
-
-    def poisoned(argument):
-        if "dies" in argument["path"]:
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if "hangs" in argument["path"]:
-            time.sleep(1000)
-        if "fails" in argument["path"]:
-            raise ValueError("something\\nunforeseen")
-        if "greedy" in argument["path"]:
-            bytearray(1 << 40)
-        return make_part(argument)
-"""
-
-
-@pytest.fixture
-def poisoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "poison_under_test.py").write_text(textwrap.dedent(POISON))
-    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
-    sys.modules.pop("poison_under_test", None)
-    import poison_under_test
-
-    monkeypatch.setattr("vivi.video.ingest.make_part", poison_under_test.poisoned)
-    yield tmp_path / "source"
-    sys.modules.pop("poison_under_test")
-
-
-def test_a_video_that_kills_or_hangs_its_worker_is_listed_and_the_others_are_stored(
-    poisoned: Path, tmp_path: Path
-) -> None:
-    names = ["dies.mp4", "fails.mp4", "good 1.mp4", "good 2.mp4", "greedy.mp4", "hangs.mp4", "z.mp4"]
-    for seed, name in enumerate(names):
-        film(poisoned / name, seconds=1, seed=seed)
-    summary = run(poisoned, tmp_path / "store", workers=2, patience=3.0)
-    assert stored(tmp_path / "store") == ["good 1.mp4", "good 2.mp4", "z.mp4"]
-    assert skipped(tmp_path / "store") == {
-        "dies.mp4": "crashed",
-        "fails.mp4": "crashed",
-        "greedy.mp4": "crashed",
-        "hangs.mp4": "timeout",
-    }
-    assert summary.skipped == (("crashed", 3), ("timeout", 1))
-    details = (tmp_path / "store" / "skipped.csv").read_text()
-    assert r"ValueError: something\nunforeseen" in details and "was killed by SIGSEGV" in details
 
 
 def test_workers_do_not_wait_for_torch() -> None:

@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from vivi.core.errors import ConfigError
+
 BUCKET_ELEMENTS = 2**23
 
 
@@ -60,6 +62,23 @@ class World:
         """Wait until every rank is here."""
         if self.size > 1:
             dist.barrier()
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        ConfigError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"--device {name}: not available here ({reason}); legal: auto, cpu, cuda, cuda:N") from error
+    return device
 
 
 class _Gather(torch.autograd.Function):

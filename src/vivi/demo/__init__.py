@@ -1,1 +1,1 @@
-"""Floor 6: the whole way on a small procedural world."""
+"""Floor 5: the whole way on a small procedural world."""

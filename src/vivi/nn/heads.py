@@ -29,7 +29,7 @@ class Predictor(ABC):
 class LSTMPredictor(Predictor):
     """An LSTM reads the shots in order; its output after shot k predicts shot k + 1 (paper, section 4).
 
-    256 hidden units are the paper's; two layers and the linear map back to the embedding size are upstream.md 2.3's.
+    256 hidden units are the paper's; two layers and the linear map back to the embedding size are ours (docs/defaults.md).
     """
 
     hidden: int = 256

@@ -1,6 +1,6 @@
 """InfoNCE across shots: predict the next shot of the video among the shots of all other videos.
 
-Source: paper section 3.3, equation 2 and footnote 3, section 4; upstream.md 3.4.
+Source: paper section 3.3, equation 2 and footnote 3, section 4.
 """
 
 import math
