@@ -111,10 +111,10 @@ def decode_all(file: Path, fps: float) -> bool:  # noqa: ARG001
 
 
 def opencv_grab(file: Path, fps: float) -> bool:  # noqa: ARG001
-    capture = cv2.VideoCapture(str(file))
+    capture, count = cv2.VideoCapture(str(file)), 0
     while capture.grab():
-        pass
-    return True
+        count += 1
+    return count > 0
 
 
 def ffmpeg(file: Path, fps: float) -> bool:

@@ -4,8 +4,8 @@
 
 All contenders read the same JPEGs from the same shot store and run in turns, several times over; a ratio is the
 median over the turns of (contender / bare decoding in the same turn). Each run has a process of its own and is
-warmed up. Speed is frames per second of CPU time, children included, so other load on the machine matters little. The frames are real where VIVI_REAL_DATA
-names a folder of videos, else procedural textures.
+warmed up. Speed is frames per second of CPU time, children included, so other load on the machine matters little.
+The frames are real where VIVI_REAL_DATA names a folder of videos, else procedural textures.
 """
 
 import argparse
@@ -46,6 +46,8 @@ from vivi.data.store.writer import Packer, finish
 
 SHOTS, FRAMES, HEIGHT, WIDTH = 4, 8, 256, 456
 BATCH = 4
+CHUNK = 16
+"""Frames coloured at a time, as a training step with chunks does."""
 
 
 def real_pictures(folder: Path) -> Iterator[list[NDArray[Any]]]:
@@ -126,8 +128,10 @@ def run_loader(loader: VideoLoader, augmentation: Augmentation, *, steps: int, c
     total = BATCH * SHOTS * FRAMES
     for batch in loader.batches(0, steps):
         if colour:
-            frames_BCHW = batch.frames_NKLCHW.flatten(0, 2)
-            augmentation.on_device(frames_BCHW, seed=0, step=batch.step, first=0, total=total)
+            for first, frames_BCHW in zip(
+                range(0, total, CHUNK), batch.frames_NKLCHW.flatten(0, 2).split(CHUNK), strict=True
+            ):
+                augmentation.on_device(frames_BCHW, seed=0, step=batch.step, first=first, total=total)
 
 
 class PillowClips(Dataset[Tensor]):
@@ -179,6 +183,8 @@ def cpu_seconds() -> float:
 
 @dataclass(frozen=True)
 class Contender:
+    """Something to measure."""
+
     name: str
     frames: int
     prepare: Callable[[], Callable[[], None]]

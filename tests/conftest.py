@@ -1,8 +1,10 @@
-"""For all tests: where VIVI_NO_SKIPS is set, a skipped test fails the run."""
+"""For all tests: idle threads sleep as they do under the command line; VIVI_NO_SKIPS makes a skip fail the run."""
 
 import os
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

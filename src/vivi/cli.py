@@ -3,6 +3,7 @@
 Exit codes: 0 done; 2 something the user can mend; 75 stopped by a signal and saved, the same command goes on.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -287,6 +288,9 @@ def demo(*, out: Path = Path("demo"), seed: int = 0) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never shows a traceback for what the user can mend."""
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # torch's idle threads sleep, and leave their core to the loader
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
     except InterruptedRunError as error:

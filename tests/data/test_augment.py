@@ -5,9 +5,9 @@ import colorsys
 import pytest
 import torch
 
-from vivi.core.config import build, dump, load
+from vivi.core.config import build, config, dump, load
 from vivi.core.errors import ConfigError
-from vivi.data.augment import Augmentation, InceptionColour, normalise
+from vivi.data.augment import Augmentation, ColourTransform, InceptionColour, normalise
 from vivi.data.crop import InceptionCrop
 
 
@@ -75,6 +75,27 @@ def test_each_frame_has_its_own_colour():
     frames = torch.randint(0, 256, (1, 3, 8, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     result = Augmentation().on_device(frames.expand(6, -1, -1, -1), seed=0, step=0, first=0, total=6)
     assert len({tuple(image.flatten().tolist()) for image in result}) == 6
+
+
+SEEN: list[torch.Tensor] = []
+
+
+@config
+class Recorder(ColourTransform):
+    def draw(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        return torch.rand((count, 3), generator=generator)
+
+    def apply_(self, images_BCHW: torch.Tensor, draws_BD: torch.Tensor) -> None:
+        SEEN.append(draws_BD)
+
+
+def test_transforms_of_one_class_draw_independently():
+    SEEN.clear()
+    frames = torch.zeros((5, 3, 4, 4), dtype=torch.uint8)
+    Augmentation(colour=(Recorder(), Recorder())).on_device(frames, seed=0, step=0, first=2, total=9)
+    assert len(SEEN) == 2
+    assert all(draws.shape == (5, 3) for draws in SEEN)
+    assert not torch.equal(*SEEN)
 
 
 def test_without_colour_frames_are_only_scaled():

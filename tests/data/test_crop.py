@@ -16,32 +16,49 @@ from vivi.data.crop import Crop, Cropper, InceptionCrop
 EXACT = int(cv2.__version__.split(".")[0]) >= 5
 
 
-def slow_attempt(rand: random.Random, crop: InceptionCrop, height: int, width: int) -> tuple[int, ...] | None:
-    """One attempt of TensorFlow's kernel, step by step, in ordinary floats."""
-    aspect = rand.uniform(crop.min_aspect, crop.max_aspect)
-    least, most = crop.min_area * height * width, crop.max_area * height * width
-    low, high = round(math.sqrt(least / aspect)), round(math.sqrt(most / aspect))
-    while high > 0 and round(high * aspect) > width:
+def slow_attempt(uniform: list[float], crop: InceptionCrop, height: int, width: int) -> tuple[int, ...] | None:
+    """One attempt of TensorFlow's kernel, step by step; `aspect` and areas are 32-bit floats there."""
+    aspect = np.float32(crop.min_aspect + uniform[0] * (crop.max_aspect - crop.min_aspect))
+    least, most = np.float32(crop.min_area * height * width), np.float32(crop.max_area * height * width)
+    low, high = round(float(np.sqrt(least / aspect))), round(float(np.sqrt(most / aspect)))
+    while round(float(high * aspect)) > width:
         high -= 1
     high = min(high, height)
-    h = rand.randint(min(low, high), high)
-    if h * round(h * aspect) < least:
+    low = min(low, high)
+    h = low + int(uniform[1] * (high - low + 1))
+    if h * round(float(h * aspect)) < least:
         h += 1
-    if h * round(h * aspect) > most:
+    if h * round(float(h * aspect)) > most:
         h -= 1
-    w = round(h * aspect)
+    w = round(float(h * aspect))
     if not (least <= h * w <= most and 0 < w <= width and 0 < h <= height):
         return None
     if h * w < crop.min_covered * height * width:
         return None
-    top = rand.randrange(height - h) if h < height else 0
-    left = rand.randrange(width - w) if w < width else 0
+    top = int(uniform[2] * (height - h)) if h < height else 0
+    left = int(uniform[3] * (width - w)) if w < width else 0
     return top, left, h, w
 
 
-def slow_draw(rand: random.Random, crop: InceptionCrop, height: int, width: int) -> tuple[int, ...]:
-    attempts = (slow_attempt(rand, crop, height, width) for _ in range(crop.attempts))
+def slow_draw(uniform_A4: list[list[float]], crop: InceptionCrop, height: int, width: int) -> tuple[int, ...]:
+    attempts = (slow_attempt(uniform, crop, height, width) for uniform in uniform_A4)
     return next((box for box in attempts if box), (0, 0, height, width))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(2, 300),
+    st.integers(2, 300),
+    st.floats(0.02, 0.9),
+    st.sampled_from([0.0, 0.0005, 0.01, 0.1, 1.0]),
+    st.sampled_from([1, 8, 9, 60]),
+)
+def test_the_sampler_takes_tensorflows_steps(height, width, min_area, spread, attempts):
+    crop = InceptionCrop(min_area=min_area, max_area=min(min_area + spread, 1.0), attempts=attempts)
+    uniform_4FA = np.random.default_rng(3).random((4, 20, attempts))
+    drawn = crop.draw(np.random.default_rng(3), height=height, width=width, count=20)
+    expected = [slow_draw(uniform.T.tolist(), crop, height, width) for uniform in uniform_4FA.swapaxes(0, 1)]
+    assert [each[:4] for each in drawn] == expected
 
 
 def largest_gap(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -53,10 +70,12 @@ def largest_gap(ours: np.ndarray, theirs: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("height", "width"), [(256, 456), (456, 256), (60, 61), (20, 90)])
 def test_the_sampler_has_the_distribution_of_tensorflows(height, width):
-    crop, rand, count = InceptionCrop(), random.Random(0), 12_000
+    crop, rand, count = InceptionCrop(attempts=20), random.Random(0), 12_000
     drawn = crop.draw(np.random.default_rng(0), height=height, width=width, count=count)
     ours = np.array([each[:4] for each in drawn])
-    theirs = np.array([slow_draw(rand, crop, height, width) for _ in range(count)])
+    theirs = np.array(
+        [slow_draw([[rand.random() for _ in range(4)] for _ in range(20)], crop, height, width) for _ in range(count)]
+    )
     limit = 1.95 * math.sqrt(2 / count)  # chance of a false alarm below 0.1 % for each figure
     for name, figure in {
         "top": lambda b: b[:, 0],

@@ -29,6 +29,12 @@ def test_less_is_decoded():
     assert upper.shape == (32, 64, 4)
 
 
+def test_no_row_starts_where_the_decoder_would_write_past_the_cache():
+    data = simplejpeg.encode_jpeg(picture(64, 65), quality=90)
+    image = RowDecoder().decode(data, height=64, width=65, rows=64)
+    assert all(row.__array_interface__["data"][0] % 32 for row in image)
+
+
 def test_a_progressive_jpeg_is_decoded_whole():
     done, data = cv2.imencode(".jpg", picture(64, 80), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
     assert done

@@ -211,6 +211,30 @@ def test_threads_stop_promptly(end):
     assert not loader_threads()
 
 
+def test_a_sample_that_is_being_made_is_given_up():
+    store, gate = MemoryStore(), threading.Event()
+    batches = loader_of(store, sampling=ConsecutiveShots(shots=3, frames=3), prefetch=1).batches(0, 1000)
+    read = store.read_frames
+
+    def wait_at_the_first_shot(video: int, *, first: int, count: int) -> list[bytes]:
+        frames = read(video, first=first, count=count)
+        return frames if first >= 3 or gate.wait(10) else []
+
+    next(batches)
+    while len(store.reads) < 2 * 4 * 3:  # until the second batch is being finished
+        time.sleep(0.01)
+    store.read_frames = wait_at_the_first_shot
+    next(batches)  # now the third is begun
+    time.sleep(0.2)
+    begun = len(store.reads)
+    closing = threading.Thread(target=batches.close)
+    closing.start()
+    time.sleep(0.2)
+    gate.set()
+    closing.join()
+    assert len(store.reads) == begun
+
+
 def test_threads_stop_when_the_consumer_forgets_the_iterator():
     def consume() -> None:
         for batch in loader_of(MemoryStore()).batches(0, 1000):

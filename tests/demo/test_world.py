@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -47,7 +48,7 @@ def test_cuts_stand_where_the_picture_changes(world):
     assert rows == [(each.path, pytest.approx(seconds)) for each in films for seconds in each.cuts]
     for video, each in enumerate(films):
         pictures = [picture.astype(int) for picture in frames(each, video, seed=3)]
-        changes = [np.abs(b - a).mean() for a, b in zip(pictures, pictures[1:], strict=False)]
+        changes = [np.abs(b - a).mean() for a, b in pairwise(pictures)]
         at = {round(seconds * RATE) - 1 for seconds in each.cuts}
         quiet = np.median([change for number, change in enumerate(changes) if number not in at])
         assert min(changes[number] for number in at) > 2 * quiet

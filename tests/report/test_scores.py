@@ -39,9 +39,9 @@ def test_random_twins_that_differ_keep_a_row_each(make_scores):
 def test_encoders_of_one_name_are_told_apart(make_scores):
     files = [
         read_scores(make_scores("A", [row("knn", "trained", cell)], encoder_path=path))
-        for path, cell in (("/one", LOW), ("/two", HIGH))
+        for path, cell in (("/runs/one/encoder", LOW), ("/runs/two/encoder", HIGH))
     ]
-    assert score_table(files).methods == ("A [/one]", "A [/two]")
+    assert score_table(files).methods == ("A [one]", "A [two]")
 
 
 def test_one_encoder_on_two_tasks_is_one_row(make_scores):
@@ -83,6 +83,19 @@ def test_the_sentence_names_wins_ties_and_losses(make_scores):
         files += [read_scores(make_scores("New", [row("knn", "trained", vivi)], task=task))]
     assert sentence(judge(score_table(files), method="New")) == (
         "New is ahead of all others in a (knn); level with its best rival in b (knn); behind Old in c (knn)."
+    )
+
+
+def test_the_sentence_joins_what_belongs_together(make_scores):
+    both = [
+        ("knn", "trained", *LOW),
+        ("logistic", "trained", *LOW),
+        ("knn", "random", *HIGH),
+        ("logistic", "random", *HIGH),
+    ]
+    table = score_table([read_scores(make_scores("A", both, task=task)) for task in ("what", "where")])
+    assert sentence(judge(table, method="A")) == (
+        "A is nowhere ahead of all others; behind random weights in what (knn, logistic) and where (knn, logistic)."
     )
 
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from vivi.core.config import config
 
+_FEW = 8
+"""Attempts that nearly always hold a legal one; the others are looked at only if these do not."""
 _INVERSE_BILINEAR = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
@@ -67,7 +69,10 @@ class InceptionCrop:
         """Crops for `count` frames of `height` x `width` pixels, independent of one another."""
         uniform_4FA = generator.random((4, count, self.attempts))
         flips_F = generator.random(count) < (0.5 if self.flip else 0.0)
-        boxes_FA4, legal_FA = self._attempt(uniform_4FA, height=height, width=width)
+        for tried in (min(_FEW, self.attempts), self.attempts):
+            boxes_FA4, legal_FA = self._attempt(uniform_4FA[:, :, :tried], height=height, width=width)
+            if legal_FA.any(axis=1).all():
+                break
         boxes_F4 = boxes_FA4[np.arange(count), legal_FA.argmax(axis=1)]
         boxes_F4[~legal_FA.any(axis=1)] = (0, 0, height, width)
         rows = zip(*boxes_F4.T.tolist(), flips_F.tolist(), strict=True)

@@ -1,7 +1,7 @@
 """Films of the demo world: small encoded videos of several shots, and the times of their cuts.
 
-All shots of a video show the same kind of thing, in the same number; colours, background, places, light and camera are
-drawn anew for every shot. What a video's shots share is thus a matter of shape, pattern and number, not of colour.
+All shots of a video show the same kind of thing, in the same number, on the same kind of ground, and these have
+one of their two colours in common. The other colours, positions, light and camera are drawn anew for every shot.
 """
 
 import csv
@@ -21,6 +21,7 @@ from vivi.core.seeds import rng
 from vivi.demo.motion import draw_centres, draw_light, draw_paths
 from vivi.demo.scenes import Scene, draw_scene
 from vivi.demo.shapes import KINDS
+from vivi.demo.surfaces import GROUNDS, PAINTS_P3
 
 HEIGHT, WIDTH = 84, 112
 RATE = 8
@@ -29,6 +30,8 @@ MOST_THINGS = 4
 LARGEST = (0.44, 0.34, 0.29, 0.26)
 """Largest radius of one, two, three, four things together, in view heights."""
 
+_X264 = {"preset": "veryfast", "crf": "20", "threads": "1", "x264-params": "mbtree=0:weightp=0"}
+"""Without macroblock trees and weighted prediction, with which the same pictures do not always give the same bytes."""
 _SAME_GROUND = 0.15
 """Share of the cuts that stay before the same background, and are hard to see in colours."""
 _LIGHT_SWITCHES = 0.04
@@ -43,6 +46,8 @@ class Film:
     path: str
     """Relative path of the file."""
     kind: str
+    paint: int
+    ground: str
     count: int
     shot_frames: tuple[int, ...]
     """Frames of each shot, at RATE frames per second."""
@@ -60,6 +65,8 @@ def plan(video: int, *, seed: int) -> Film:
     return Film(
         path=_NAMES[video % len(_NAMES)].format(video // 2),
         kind=KINDS[int(draw.integers(len(KINDS)))],
+        paint=int(draw.integers(len(PAINTS_P3))),
+        ground=GROUNDS[int(draw.integers(len(GROUNDS)))],
         count=1 + int(draw.integers(MOST_THINGS)),
         shot_frames=tuple(int(frames) for frames in draw.integers(2 * RATE, 3 * RATE + 1, shots)),
     )
@@ -74,6 +81,8 @@ def scenes(film: Film, video: int, *, seed: int) -> Iterator[Scene]:
         scene = draw_scene(
             draw,
             kind=film.kind,
+            paint=film.paint,
+            ground=film.ground,
             paths=draw_paths(
                 draw, centres_T2=draw_centres(draw, count=film.count), largest=LARGEST[film.count - 1], restless=1.0
             ),
@@ -102,10 +111,10 @@ def encode(pictures: Iterator[NDArray[np.uint8]], out: Path) -> None:
     container_format = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}[out.suffix.lower()]
     memory = io.BytesIO()
     with av.open(memory, "w", format=container_format, options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "20", "threads": "1"})
+        stream = container.add_stream("libx264", rate=RATE, options=_X264)
         stream.width, stream.height, stream.pix_fmt, stream.time_base = WIDTH, HEIGHT, "yuv420p", Fraction(1, RATE)
         for picture in pictures:
-            yuv = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420))  # FFmpeg's own is not the same every time
+            yuv = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(yuv, format="yuv420p")))
         container.mux(stream.encode(None))
     write_bytes(out, memory.getvalue())

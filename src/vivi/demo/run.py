@@ -19,9 +19,9 @@ METHODS = ("Ex-YT-F", "Ex-YT-S", "VIVI-Ex(4)")
 INTERRUPTED = 75
 TITLE = "VIVI demo: the whole way on a small world"
 NOTES = (
-    "Small encoders learned from raw videos without a label, and were then judged on labelled stills that they had never "
-    "seen. The videos are made by the demo itself: in each, all shots show the same kind of thing, in the same number and "
-    "with the same kind of pattern; colours, backgrounds, places, light and camera change from shot to shot.",
+    "Small encoders learned from raw videos without a label, and were then judged on labelled stills that none of them "
+    "had seen. The videos are made by the demo itself. All shots of a video show the same kind of thing (what), in the "
+    "same number (how_many), on the same kind of ground (place); colours, positions (where), light and camera change.",
     "All methods have the same network, the same number of steps and of frames. What is printed is what was measured.",
 )
 

@@ -1,11 +1,11 @@
-"""Labelled stills of the demo world for three questions: what is it, where is it, how many are there.
+"""Labelled stills of the demo world for four questions: what is it, how many, on what ground, where in the picture.
 
-Stills are drawn apart from the films: same rules, other draws of colours, backgrounds, places and light.
+Stills are drawn apart from the films: same rules, other draws of colours, backgrounds, positions and light.
 Each question is an image folder `QUESTION/{train,test}/CLASS/NUMBER.jpg` with equally many images in every class.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from vivi.demo.film import LARGEST, MOST_THINGS
 from vivi.demo.motion import draw_centres, draw_light, draw_paths
 from vivi.demo.scenes import draw_scene
 from vivi.demo.shapes import KINDS
+from vivi.demo.surfaces import GROUNDS, PAINTS_P3
 
 SIZE = 64
 CELLS = tuple(f"{row}-{column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right"))
@@ -31,6 +32,7 @@ class Content:
     """What decides the answer to a question."""
 
     kind: str
+    ground: str
     centres_T2: NDArray[np.float64]
 
 
@@ -43,29 +45,35 @@ class Question:
     content: Callable[[np.random.Generator, int], Content]
 
 
-def _any_kind(draw: np.random.Generator) -> str:
-    return KINDS[int(draw.integers(len(KINDS)))]
+def _any(draw: np.random.Generator, names: Sequence[str]) -> str:
+    return names[int(draw.integers(len(names)))]
 
 
 def _what(draw: np.random.Generator, answer: int) -> Content:
-    return Content(kind=KINDS[answer], centres_T2=draw_centres(draw, count=1))
+    return Content(kind=KINDS[answer], ground=_any(draw, GROUNDS), centres_T2=draw_centres(draw, count=1))
 
 
 def _where(draw: np.random.Generator, answer: int) -> Content:
     cell = np.array([answer % 3, answer // 3])
     centre = np.clip((cell + draw.uniform(0.1, 0.9, 2)) / 3, _EDGE, 1 - _EDGE)
-    return Content(kind=_any_kind(draw), centres_T2=centre[None])
+    return Content(kind=_any(draw, KINDS), ground=_any(draw, GROUNDS), centres_T2=centre[None])
+
+
+def _place(draw: np.random.Generator, answer: int) -> Content:
+    return Content(kind=_any(draw, KINDS), ground=GROUNDS[answer], centres_T2=draw_centres(draw, count=1))
 
 
 def _how_many(draw: np.random.Generator, answer: int) -> Content:
-    return Content(kind=_any_kind(draw), centres_T2=draw_centres(draw, count=answer + 1))
+    return Content(kind=_any(draw, KINDS), ground=_any(draw, GROUNDS), centres_T2=draw_centres(draw, count=answer + 1))
 
 
 QUESTIONS = (
     Question(name="what", answers=KINDS, content=_what),
-    Question(name="where", answers=CELLS, content=_where),
     Question(name="how_many", answers=tuple(str(count + 1) for count in range(MOST_THINGS)), content=_how_many),
+    Question(name="place", answers=GROUNDS, content=_place),
+    Question(name="where", answers=CELLS, content=_where),
 )
+"""What the shots of a video share: what, how_many, place. What they do not: where."""
 
 
 def still(question: Question, answer: int, *, number: int, split: str, seed: int) -> NDArray[np.uint8]:
@@ -76,6 +84,8 @@ def still(question: Question, answer: int, *, number: int, split: str, seed: int
     scene = draw_scene(
         draw,
         kind=content.kind,
+        paint=int(draw.integers(len(PAINTS_P3))),
+        ground=content.ground,
         paths=draw_paths(draw, centres_T2=content.centres_T2, largest=largest, restless=0.0),
         light=draw_light(draw, switches=0.0),
         height=SIZE,

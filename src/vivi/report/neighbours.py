@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vivi.core.errors import ViviError
 from vivi.data.images import load_image
-from vivi.report.scores import Neighbours, ScoreFile
+from vivi.report.scores import Neighbours, ScoreFile, row_names
 from vivi.report.thumbnails import data_uri
 
 QUERIES = 4
@@ -46,17 +46,18 @@ class Gallery:
 
 def galleries(files: Sequence[ScoreFile]) -> dict[str, tuple[Gallery, ...]]:
     """The galleries of every task, in the order given; score files without neighbours are left out."""
+    names = row_names(files)
     tasks: dict[str, tuple[Gallery, ...]] = {}
     for file in files:
         if file.neighbours:
-            tasks[file.task] = (*tasks.get(file.task, ()), _gallery(file))
+            tasks[file.task] = (*tasks.get(file.task, ()), _gallery(file, method=names[file.path]))
     return tasks
 
 
-def _gallery(file: ScoreFile) -> Gallery:
+def _gallery(file: ScoreFile, *, method: str) -> Gallery:
     same = [label == each.label for each in file.neighbours for label in each.nearest_labels]
     rows = tuple(_found(file.data, each) for each in file.neighbours[:QUERIES])
-    return Gallery(method=file.encoder, rows=rows, right=sum(same), total=len(same))
+    return Gallery(method=method, rows=rows, right=sum(same), total=len(same))
 
 
 def _found(data: Path, neighbours: Neighbours) -> Found:

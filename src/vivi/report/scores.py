@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import takewhile
+from pathlib import Path, PurePath
 from typing import Any
 
 from vivi.core.errors import ViviError
@@ -160,7 +161,7 @@ def score_table(files: Sequence[ScoreFile]) -> ScoreTable:
     Encoders of the same name are told apart by their paths. The random twins are one row if they all agree, which
     they do when the networks are equal; else one row for each network.
     """
-    names = _row_names(files)
+    names = row_names(files)
     trained: dict[tuple[str, Column], Cell] = {}
     twins: dict[tuple[str, Column], Cell] = {}
     for file in files:
@@ -177,14 +178,31 @@ def score_table(files: Sequence[ScoreFile]) -> ScoreTable:
     )
 
 
-def _row_names(files: Sequence[ScoreFile]) -> dict[Path, str]:
-    paths_of: dict[str, set[str]] = {}
+def row_names(files: Sequence[ScoreFile]) -> dict[Path, str]:
+    """What to call the encoder of each score file: its name, and what its path has for itself if it shares it."""
+    paths_of: dict[str, list[str]] = {}
     for file in files:
-        paths_of.setdefault(file.encoder, set()).add(file.encoder_path)
+        paths_of.setdefault(file.encoder, []).append(file.encoder_path)
+    marks = {name: _differing_parts(paths) for name, paths in paths_of.items()}
     return {
-        file.path: f"{file.encoder} [{file.encoder_path}]" if len(paths_of[file.encoder]) > 1 else file.encoder
+        file.path: f"{file.encoder} [{mark}]" if (mark := marks[file.encoder][file.encoder_path]) else file.encoder
         for file in files
     }
+
+
+def _differing_parts(paths: Sequence[str]) -> dict[str, str]:
+    """What is left of each path without the folders that all begin with and the folders that all end with."""
+    parts = {path: PurePath(path).parts for path in paths}
+    if len(parts) == 1:
+        return dict.fromkeys(parts, "")
+    before = _common(list(parts.values()))
+    behind = _common([each[before:][::-1] for each in parts.values()])
+    return {path: "/".join(each[before : len(each) - behind]) for path, each in parts.items()}
+
+
+def _common(sequences: Sequence[tuple[str, ...]]) -> int:
+    """How many items all sequences begin with."""
+    return sum(1 for _ in takewhile(lambda items: len(set(items)) == 1, zip(*sequences, strict=False)))
 
 
 def _random_rows(twins: dict[tuple[str, Column], Cell]) -> dict[tuple[str, Column], Cell]:

@@ -52,7 +52,10 @@ def sentence(verdict: Verdict) -> str:
     parts = [f"ahead of all others in {_listed(verdict.wins)}"] if verdict.wins else ["nowhere ahead of all others"]
     if verdict.ties:
         parts.append(f"level with its best rival in {_listed(verdict.ties)}")
-    parts += [f"behind {_names(better)} in {column}" for column, better in verdict.losses]
+    behind: dict[tuple[str, ...], list[Column]] = {}
+    for column, better in verdict.losses:
+        behind.setdefault(better, []).append(column)
+    parts += [f"behind {_names(better)} in {_listed(columns)}" for better, columns in behind.items()]
     return f"{verdict.method} is {'; '.join(parts)}."
 
 
@@ -61,7 +64,11 @@ def _every(count: int) -> str:
 
 
 def _listed(columns: Sequence[Column]) -> str:
-    return _names([str(column) for column in columns])
+    """Tasks with their probes: "what (knn, logistic) and where (knn)"."""
+    probes: dict[str, list[str]] = {}
+    for column in columns:
+        probes.setdefault(column.task, []).append(column.probe)
+    return _names([f"{task} ({', '.join(each)})" for task, each in probes.items()])
 
 
 def _names(names: Sequence[str]) -> str:

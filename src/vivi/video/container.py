@@ -15,6 +15,8 @@ from typing import Literal
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from vivi.core.errors import ViviError
@@ -24,6 +26,7 @@ Reason = Literal[
     "empty",
     "not a video",
     "no video stream",
+    "no decoder",
     "encrypted",
     "too large",
     "zero duration",
@@ -37,6 +40,10 @@ MAX_PIXELS = 8192 * 4352
 MAX_STREAMS = 64
 _STILL = {"image2", "image2pipe", "ico", "tty", "fits", "bin", "xbin", "adf", "idf", "txd", "alias_pix", "brender_pix"}
 _LISTS = {"concat", "hls", "dash", "imf", "sdp", "rtsp", "rtp", "lavfi", "sap", "webm_dash_manifest"}
+_BEGINNINGS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"RIFF", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba")
+"""Of Matroska, FLV, Ogg, AVI, ASF and MPEG program streams."""
+_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"styp")
+"""With one of these MP4 and QuickTime files begin, behind four bytes of length."""
 _BUFFER = 1 << 18
 
 
@@ -75,11 +82,21 @@ class OpenVideo:
 
     container: InputContainer
     stream: VideoStream
+    max_pixels: int
 
     @property
     def format(self) -> str:
         """The first of FFmpeg's names of the container format, for example "mov" or "matroska"."""
         return self.container.format.name.split(",")[0]
+
+    def packets(self, *, of_all_streams: bool = False) -> Iterator["Packet[Stream]"]:
+        """The packets that hold data, in the order of the file; those of the video, or of all streams."""
+        streams: list[Stream] = list(self.container.streams) if of_all_streams else [self.stream]
+        try:
+            yield from (packet for packet in self.container.demux(streams) if packet.size)
+        except IndexError:
+            # PyAV ends so where a stream begins in the middle of a file; everything was read by then.
+            return
 
 
 @contextmanager
@@ -101,10 +118,14 @@ def open_video(path: Path, *, max_pixels: int = MAX_PIXELS, probe_only: bool = F
         file = _Nameless(raw, suffix=path.suffix)
         try:
             container = av.open(file, mode="r", options=options, buffer_size=_BUFFER, metadata_errors="replace")
-        except (av.FFmpegError, ValueError, OSError, MemoryError) as error:
-            raise DecodeError(path, "not a video", _said(error)) from error
+        except MemoryError as error:
+            raise DecodeError(path, "too large", "opening it needs more memory than there is") from error
+        except PermissionError as error:
+            raise DecodeError(path, "not a video", "it points to other files: give those instead") from error
+        except (av.FFmpegError, ValueError, OSError) as error:
+            raise DecodeError(path, *_why_not_open(os.pread(handle, 16, 0), error)) from error
         with container:
-            yield OpenVideo(container=container, stream=_video_stream(container, path, max_pixels))
+            yield OpenVideo(container, _video_stream(container, path, max_pixels), max_pixels)
 
 
 class _Nameless:
@@ -145,14 +166,14 @@ def _video_stream(container: InputContainer, path: Path, max_pixels: int) -> Vid
     if not streams:
         raise DecodeError(path, "no video stream", f"it holds {_kinds(container)} only")
     stream = streams[0]
+    if stream.codec_context is None:
+        raise DecodeError(path, "no decoder", "its video is in a format that this FFmpeg does not decode")
     if stream.width * stream.height > max_pixels:
         raise DecodeError(
             path, "too large", f"{stream.width} x {stream.height}, at most {max_pixels} pixels are decoded"
         )
-    if "enc_key_id" in stream.metadata or stream.codec_tag == "encv":
+    if "enc_key_id" in stream.metadata:
         raise DecodeError(path, "encrypted", "its video is encrypted")
-    if stream.codec_context is None:
-        raise DecodeError(path, "corrupt", "no decoder for its video stream")
     return stream
 
 
@@ -160,6 +181,9 @@ def _kinds(container: InputContainer) -> str:
     return " and ".join(sorted({stream.type for stream in container.streams})) or "no stream at all,"
 
 
-def _said(error: BaseException) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(text).split())
+def _why_not_open(head: bytes, error: Exception) -> tuple[Reason, str]:
+    """A file that begins like a video and cannot be opened is damaged; all others are none."""
+    if head.startswith(_BEGINNINGS) or head[4:8] in _BOXES:
+        return "corrupt", "it begins like a video and has no usable index: probably it was cut off"
+    text = getattr(error, "strerror", None) or str(error)
+    return "not a video", " ".join(text.split())

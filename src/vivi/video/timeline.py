@@ -14,6 +14,8 @@ from vivi.video.container import DecodeError, OpenVideo
 _ANNOUNCING = {"mov", "matroska", "flv", "avi", "asf", "mxf", "nut"}
 """Containers whose header says how long they are; for the others FFmpeg derives it from what it finds."""
 _ANIMATIONS = {"gif", "apng", "webp", "webp_anim", "jpegxl_anim"}
+_PICTURE_BRANDS = {"avif", "heic", "heix", "mif1"}
+"""Of still pictures in MP4's dress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +41,46 @@ class _Mark(NamedTuple):
     is_key: bool
     is_hidden: bool
     is_damaged: bool
+    is_encrypted: bool
 
 
 def read_timeline(video: OpenVideo, path: Path) -> Timeline:
     """Read the timestamps of a video opened by `open_video`.
 
     Raises:
-        DecodeError: "truncated" (the file ends clearly before the time it announces), "no frames", "zero duration",
-            or "not a video" for an animation format that holds one picture.
+        DecodeError: "corrupt" (it cannot be read to its end), "encrypted", "truncated" (it ends clearly before the
+            time it announces), "no frames", "zero duration", or "not a video" for a picture format with one picture.
     """
     marks: list[_Mark] = []
-    file_end, problem = Fraction(0), ""
+    ends: dict[int, int] = {}
+    own, problem = video.stream.index, ""
     try:
-        for packet in video.container.demux():
-            if not packet.size or packet.time_base is None:
-                continue
-            if packet.stream_index == video.stream.index:
+        for packet in video.packets(of_all_streams=True):
+            index, time = packet.stream_index, packet.pts if packet.pts is not None else packet.dts
+            if index == own:
                 marks.append(_mark(packet))
-            file_end = max(file_end, _end(packet))
+            if time is not None:
+                ends[index] = max(ends.get(index, 0), time + (packet.duration or 0))
     except (av.FFmpegError, OSError) as error:
-        problem = str(error)
+        problem = error.strerror or type(error).__name__
+    streams = video.container.streams
+    file_end = max(
+        (end * (streams[index].time_base or Fraction(0)) for index, end in ends.items()), default=Fraction(0)
+    )
     _check(marks, video=video, file_end=file_end, problem=problem, path=path)
     return _timeline(marks, video=video, path=path)
 
 
 def _mark(packet: "Packet[Stream]") -> _Mark:
-    return _Mark(packet.pts, packet.dts, packet.duration or 0, packet.is_keyframe, packet.is_discard, packet.is_corrupt)
-
-
-def _end(packet: "Packet[Stream]") -> Fraction:
-    start = packet.pts if packet.pts is not None else packet.dts
-    return (start + (packet.duration or 0)) * packet.time_base if start is not None else Fraction(0)
+    return _Mark(
+        pts=packet.pts,
+        dts=packet.dts,
+        duration=packet.duration or 0,
+        is_key=packet.is_keyframe,
+        is_hidden=packet.is_discard,
+        is_damaged=packet.is_corrupt,
+        is_encrypted=packet.has_sidedata("encryption_info"),
+    )
 
 
 def _check(marks: list[_Mark], *, video: OpenVideo, file_end: Fraction, problem: str, path: Path) -> None:
@@ -82,9 +93,12 @@ def _check(marks: list[_Mark], *, video: OpenVideo, file_end: Fraction, problem:
         raise DecodeError(
             path, "truncated", f"it announces {float(announced):.1f} s and ends at {float(reached):.1f} s"
         )
+    if any(mark.is_encrypted for mark in marks[:1]):
+        raise DecodeError(path, "encrypted", "its video is encrypted")
     if not marks:
         raise DecodeError(path, "no frames", "its video stream is empty")
-    if name in _ANIMATIONS and len(marks) == 1:
+    is_picture = name in _ANIMATIONS or video.container.metadata.get("major_brand") in _PICTURE_BRANDS
+    if is_picture and len(marks) == 1:
         raise DecodeError(path, "not a video", f"it is a still picture ({name})")
 
 
@@ -116,7 +130,7 @@ def _timeline(marks: list[_Mark], *, video: OpenVideo, path: Path) -> Timeline:
         if shown
         else len(marks) / (video.stream.average_rate or Fraction(25))
     )
-    if seconds <= 0:
+    if seconds <= 0 or (len(shown) > 1 and len({time for time, _ in shown}) == 1):
         raise DecodeError(path, "zero duration", f"its {len(marks)} pictures are all at the same time")
     exact = all(mark.pts is not None and not mark.is_damaged for mark in marks) and len(set(times)) == len(times)
     return Timeline(
