@@ -1,21 +1,19 @@
 """Two ranks against one: gradients of the gathered batch are those of a single process; wrong gathers are found out."""
 
-import tempfile
 from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from tests.reference.ranks import RANKS, run_ranks
 from torch import Tensor, nn
 
 from vivi.core.world import World
 from vivi.objectives.exemplar import semihard_triplet
 from vivi.objectives.infonce import info_nce
 
-RANKS, ROWS = 2, 4
+ROWS = 4
 Gather = Callable[[World, Tensor], Tensor]
 
 
@@ -42,27 +40,13 @@ def without_reduce(world: World, rows: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def run_rank(rank: int, folder: str, gather: Gather) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=RANKS, timeout=timedelta(seconds=60)
-    )
-    world = World(rank=rank, size=RANKS, device=torch.device("cpu"))
+def work(world: World, gather: Gather) -> dict[str, Any]:
     net = network()
-    value = loss(gather(world, net(inputs()[rank * ROWS : (rank + 1) * ROWS])))
+    value = loss(gather(world, net(inputs()[world.rank * ROWS : (world.rank + 1) * ROWS])))
     value.backward()
     world.mean_gradients(net.parameters())
-    mean = world.mean(torch.tensor([float(rank)]))
-    result = {"loss": value.detach(), "gradients": [p.grad for p in net.parameters()], "mean": mean}
-    torch.save(result, Path(folder) / f"rank{rank}.pt")
-    world.barrier()
-    dist.destroy_process_group()
-
-
-def two_ranks(gather: Gather) -> list[dict[str, object]]:
-    with tempfile.TemporaryDirectory() as folder:
-        mp.spawn(run_rank, args=(folder, gather), nprocs=RANKS)
-        return [torch.load(Path(folder) / f"rank{rank}.pt", weights_only=True) for rank in range(RANKS)]
+    mean = world.mean(torch.tensor([float(world.rank)]))
+    return {"loss": value.detach(), "gradients": [p.grad for p in net.parameters()], "mean": mean}
 
 
 def single() -> tuple[Tensor, list[Tensor]]:
@@ -75,7 +59,7 @@ def single() -> tuple[Tensor, list[Tensor]]:
 @pytest.mark.timeout(180)
 def test_two_ranks_give_the_loss_and_the_gradients_of_one() -> None:
     value, gradients = single()
-    for result in two_ranks(World.gather):
+    for result in run_ranks(work, World.gather):
         torch.testing.assert_close(result["loss"], value)
         for ours, expected in zip(result["gradients"], gradients, strict=True):
             torch.testing.assert_close(ours, expected, rtol=1e-10, atol=1e-12)
@@ -85,6 +69,6 @@ def test_two_ranks_give_the_loss_and_the_gradients_of_one() -> None:
 @pytest.mark.timeout(180)
 def test_a_gather_without_gradient_for_the_other_ranks_is_found_out() -> None:
     value, gradients = single()
-    for result in two_ranks(without_reduce):
+    for result in run_ranks(work, without_reduce):
         torch.testing.assert_close(result["loss"], value)
         assert any(not torch.allclose(a, b, rtol=1e-2) for a, b in zip(result["gradients"], gradients, strict=True))
