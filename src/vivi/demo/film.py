@@ -1,7 +1,7 @@
 """Films of the demo world: small encoded videos of several shots, and the times of their cuts.
 
-All shots of a video show the same kind of thing, in the same number, on the same kind of ground, and these have
-one of their two colours in common. The other colours, positions, light and camera are drawn anew for every shot.
+All shots of a video show the same kind of thing, in the same number, on the same kind of ground; colours, positions,
+light and camera are drawn anew for every shot. So a video's shots share shapes, patterns and number, and no colour.
 """
 
 import csv
@@ -21,7 +21,7 @@ from vivi.core.seeds import rng
 from vivi.demo.motion import draw_centres, draw_light, draw_paths
 from vivi.demo.scenes import Scene, draw_scene
 from vivi.demo.shapes import KINDS
-from vivi.demo.surfaces import GROUNDS, PAINTS_P3
+from vivi.demo.surfaces import GROUNDS
 
 HEIGHT, WIDTH = 84, 112
 RATE = 8
@@ -46,7 +46,6 @@ class Film:
     path: str
     """Relative path of the file."""
     kind: str
-    paint: int
     ground: str
     count: int
     shot_frames: tuple[int, ...]
@@ -65,7 +64,6 @@ def plan(video: int, *, seed: int) -> Film:
     return Film(
         path=_NAMES[video % len(_NAMES)].format(video // 2),
         kind=KINDS[int(draw.integers(len(KINDS)))],
-        paint=int(draw.integers(len(PAINTS_P3))),
         ground=GROUNDS[int(draw.integers(len(GROUNDS)))],
         count=1 + int(draw.integers(MOST_THINGS)),
         shot_frames=tuple(int(frames) for frames in draw.integers(2 * RATE, 3 * RATE + 1, shots)),
@@ -81,7 +79,6 @@ def scenes(film: Film, video: int, *, seed: int) -> Iterator[Scene]:
         scene = draw_scene(
             draw,
             kind=film.kind,
-            paint=film.paint,
             ground=film.ground,
             paths=draw_paths(
                 draw, centres_T2=draw_centres(draw, count=film.count), largest=LARGEST[film.count - 1], restless=1.0

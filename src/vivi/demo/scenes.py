@@ -47,7 +47,6 @@ def draw_scene(
     draw: np.random.Generator,
     *,
     kind: str,
-    paint: int,
     ground: str,
     paths: tuple[Path, ...],
     light: Light,
@@ -55,10 +54,10 @@ def draw_scene(
     width: int,
     background_HW3: Image | None = None,
 ) -> Scene:
-    """A scene whose things are of one kind and share one of their two colours; its background is drawn unless given."""
+    """A scene whose things are of one kind; its background is drawn unless given."""
     if background_HW3 is None:
         background_HW3 = draw_background(draw, ground=ground, height=height, width=width)
-    sprites = tuple(draw_sprite(draw, kind=kind, paint=paint) for _ in paths)
+    sprites = tuple(draw_sprite(draw, kind=kind) for _ in paths)
     return Scene(
         background_HW3=background_HW3, camera=draw_camera(draw), sprites_THW4=sprites, paths=paths, light=light,
         height=height, width=width,

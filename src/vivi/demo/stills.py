@@ -19,7 +19,7 @@ from vivi.demo.film import LARGEST, MOST_THINGS
 from vivi.demo.motion import draw_centres, draw_light, draw_paths
 from vivi.demo.scenes import draw_scene
 from vivi.demo.shapes import KINDS
-from vivi.demo.surfaces import GROUNDS, PAINTS_P3
+from vivi.demo.surfaces import GROUNDS
 
 SIZE = 64
 CELLS = tuple(f"{row}-{column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right"))
@@ -84,7 +84,6 @@ def still(question: Question, answer: int, *, number: int, split: str, seed: int
     scene = draw_scene(
         draw,
         kind=content.kind,
-        paint=int(draw.integers(len(PAINTS_P3))),
         ground=content.ground,
         paths=draw_paths(draw, centres_T2=content.centres_T2, largest=largest, restless=0.0),
         light=draw_light(draw, switches=0.0),

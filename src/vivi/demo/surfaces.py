@@ -67,12 +67,11 @@ def clouds(draw: np.random.Generator, *, cells: int, height: int, width: int) ->
     return np.clip(np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)), 0, 1)
 
 
-def draw_sprite(draw: np.random.Generator, *, kind: str, paint: int) -> Image:
-    """A sprite_HW4 of one kind: its shape, its pattern, and two colours, one of which is given."""
+def draw_sprite(draw: np.random.Generator, *, kind: str) -> Image:
+    """A sprite_HW4 of one kind: its shape, its pattern, and two colours."""
     mask_HW = silhouette(kind, size=SPRITE)
     weight_HW1 = draw_pattern(draw, kind=kind)[..., None]
-    other = (paint + int(draw.integers(1, len(PAINTS_P3)))) % len(PAINTS_P3)
-    first, second = PAINTS_P3[[paint, other]] + draw.uniform(-16, 16, (2, 3)).astype(np.float32)
+    first, second = PAINTS_P3[draw.permutation(len(PAINTS_P3))[:2]] + draw.uniform(-16, 16, (2, 3)).astype(np.float32)
     rise = np.linspace(1.15, 0.8, SPRITE, dtype=np.float32)[:, None, None]
     colour_HW3 = np.clip((first * weight_HW1 + second * (1 - weight_HW1)) * rise, 0, 255)
     return np.concatenate([colour_HW3 * mask_HW[..., None], mask_HW[..., None]], axis=2).astype(np.float32)
