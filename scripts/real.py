@@ -26,7 +26,7 @@ def main() -> None:
     """Run everything and print the accuracies over the seeds as Markdown tables."""
     parser = argparse.ArgumentParser(description="Ingest, pretrain, evaluate and report on real videos.")
     parser.add_argument("--out", type=Path, default=Path("real"))
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=700)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
     data, store, page = real_data(), given.out / "store", given.out / "report.html"
