@@ -1,6 +1,7 @@
 """What the command line shows: progress bars and tables; where there is no terminal, a plain line now and then."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 10.0
 """Between two lines of progress where there is no terminal."""
+
+
+PLAIN_WIDTH = 120
+"""Columns of tables where there is no terminal."""
+
+
+def console() -> Console:
+    """Standard output; tables keep their shape in a pipe or a file."""
+    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 class Bar:
@@ -107,7 +117,7 @@ def feature_progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
 def plain(text: str) -> None:
     """One line as it is, never folded or coloured: paths can be copied and piped."""
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
@@ -126,10 +136,9 @@ def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
     ]
     for name, value in rows:
         table.add_row(escape(name), value)
-    console = Console()
-    console.print(table)
+    console().print(table)
     if summary.was_complete:
-        console.print("This store was complete already: nothing was left to do.")
+        plain("This store was complete already: nothing was left to do.")
     if summary.skipped:
         plain(f"Each skipped input with its reason: {out / 'skipped.csv'}")
     plain(f"{out}")
@@ -144,7 +153,7 @@ def show_presets(presets: Mapping[str, Callable[[], "Experiment"]]) -> None:
         levels = [type(level.objective).__name__ for level in (*experiment.frame_levels, *experiment.video_levels)]
         size = f"{experiment.samples_per_step} x {sampling.shots} x {sampling.frames}"
         table.add_row(escape(name), size, " + ".join(levels), escape(str(build.__doc__)))
-    Console().print(table)
+    console().print(table)
 
 
 def show_experiment(experiment: "Experiment") -> None:
@@ -168,8 +177,7 @@ def show_scores(scores: "Scores", *, out: Path | None) -> None:
         interval = f"{score.interval[0]:.1%} to {score.interval[1]:.1%}"
         numbers = (f"{score.accuracy:.1%}", interval, str(score.total))
         table.add_row(escape(score.task), score.probe, score.weights, *numbers)
-    console = Console()
-    console.print(table)
+    console().print(table)
     if out is not None:
         plain(f"{out}")
 
