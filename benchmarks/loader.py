@@ -226,7 +226,7 @@ def contenders(store: ShotStore, *, size: int, steps: int) -> list[Contender]:
             store,
             sampling=ConsecutiveShots(shots=SHOTS, frames=FRAMES),
             augmentation=augmentation,
-            videos_per_step=BATCH,
+            samples_per_step=BATCH,
             seed=0,
             workers=workers,
             device=torch.device("cpu"),

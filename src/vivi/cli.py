@@ -33,6 +33,7 @@ def ingest(
     fps: float = 1.0,
     short_side: int = 256,
     shots: str = "hist",
+    threshold: float | None = None,
     quality: int = 90,
     workers: int | None = None,
 ) -> None:
@@ -51,6 +52,9 @@ def ingest(
     shots
         hist: cuts by colour histogram; none: one shot a video; a number: windows of so many seconds;
         a file: known cuts, CSV with the columns path and seconds.
+    threshold
+        For --shots hist: cut where the histograms of neighbouring frames differ by more than this, 0 to 1; 0.5 if
+        not given.
     quality
         JPEG quality of the stored frames.
     workers
@@ -62,7 +66,12 @@ def ingest(
     from vivi.video.ingest import ingest as run_ingest
     from vivi.video.shots import shot_method
 
-    values = {"fps": fps, "short_side": short_side, "quality": quality, "shots": shot_method(shots)}
+    values = {
+        "fps": fps,
+        "short_side": short_side,
+        "quality": quality,
+        "shots": shot_method(shots, threshold=threshold),
+    }
     settings = build(IngestSettings, values, source="vivi ingest")
     with ingest_progress() as progress:
         summary = run_ingest(sources, out=out, settings=settings, workers=workers, progress=progress)
@@ -147,7 +156,7 @@ def pretrain(
     experiment = changed(shrink(experiment) if tiny else experiment, assignments=set_, steps=steps)
     options = RunOptions(
         world=World.single(find_device(device)),
-        workers=workers or usable_cores(),
+        workers=usable_cores() if workers is None else workers,
         chunks=chunks,
         log_every=log_every,
         save_every=save_every,
@@ -295,19 +304,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
     except InterruptedRunError as error:
         return _say(str(error), INTERRUPTED)
-    except (ViviError, CycloptsError) as error:
-        return _say(f"error: {_one_line(error)}", FAILED)
-    except KeyboardInterrupt:
-        return _say("interrupted: the same command goes on", INTERRUPTED)
     except BrokenPipeError:
         return FAILED
+    except (ViviError, CycloptsError) as error:
+        return _say("error: " + " ".join(str(error).split()), FAILED)
+    except OSError as error:
+        return _say(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
+    except KeyboardInterrupt:
+        return _say("interrupted: the same command goes on", INTERRUPTED)
     return 0
 
 
 def _say(text: str, code: int) -> int:
     print(f"vivi: {text}", file=sys.stderr)
     return code
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -1,5 +1,9 @@
 """Everything that decides a pretraining run, as one typed tree, and the checks across its branches."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from vivi.core.config import config
 from vivi.data.augment import Augmentation
 from vivi.data.clips import ConsecutiveShots, Sampling
@@ -34,7 +38,7 @@ class Experiment:
 
     name: str
     """The paper's name of the model."""
-    samples_per_step: int = 512
+    samples_per_step: Annotated[int, Field(ge=1)] = 512
     """N: the samples of the whole batch, over all devices; videos, or single shots where the sampling says so."""
     sampling: Sampling = ConsecutiveShots()
     augmentation: Augmentation = Augmentation()
@@ -42,7 +46,7 @@ class Experiment:
     pooling: Pooling = MeanPooling()
     frame_levels: tuple[Level, ...] = ()
     video_levels: tuple[Level, ...] = ()
-    norm_group: int = 16
+    norm_group: Annotated[int, Field(ge=1)] = 16
     """Shots that share batch statistics, whatever the number of devices and chunks."""
     optimiser: SGD = SGD()
     schedule: Schedule = Schedule()
@@ -60,7 +64,13 @@ class Experiment:
             )
         if self.video_levels and self.sampling.shots < 2:
             raise ValueError("video_levels: a video objective needs sampling with at least 2 shots")
-        if self.samples_per_step < 1 or self.shots_per_step % self.norm_group:
+        for level in self.frame_levels:
+            if self.sampling.frames < level.objective.min_views:
+                raise ValueError(
+                    f"sampling.frames: {type(level.objective).__name__} compares at least {level.objective.min_views} "
+                    f"frames of a shot, got {self.sampling.frames}"
+                )
+        if self.shots_per_step % self.norm_group:
             raise ValueError(
                 f"norm_group: {self.norm_group} does not divide the {self.shots_per_step} shots of a step "
                 f"(samples_per_step x sampling.shots); legal: {_divisors(self.shots_per_step)}"

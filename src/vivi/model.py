@@ -1,6 +1,6 @@
 """VIVI: the frame encoder f, the pooling p, the levels and their sum L_S + lambda L_V (paper, section 3.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -11,7 +11,7 @@ from vivi.core.seeds import Draw
 from vivi.core.world import World
 from vivi.experiment import Experiment, Level
 from vivi.nn.norm import norm_groups
-from vivi.objectives.base import Objective, Predictions, Question, at_least_float32
+from vivi.objectives.base import Encoded, Objective, Predictions, Question, at_least_float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,53 +30,60 @@ class VIVI(nn.Module):
         super().__init__()
         dim = experiment.encoder.feature_dim
         self.encoder = experiment.encoder.build()
-        self.pooling = experiment.pooling.build()
+        self.pooling = experiment.pooling.build(dim)
         self.frame_objectives = nn.ModuleList(level.objective.build(dim) for level in experiment.frame_levels)
         self.video_objectives = nn.ModuleList(level.objective.build(dim) for level in experiment.video_levels)
         self.levels = named_levels(experiment)
         self.norm_group = experiment.norm_group
 
-    def ask(self, frames_SLCHW: Tensor, *, draw: Draw) -> list[Question]:
-        """One question per distinct set of views; without a frame objective the frames themselves."""
+    def ask(self, frames_SLCHW: Tensor, *, draws: Mapping[str, Draw]) -> list[Question]:
+        """The question of each frame objective, by the draw of its name; without any, the frames themselves."""
         if not self.frame_objectives:
             return [Question(views=frames_SLCHW)]
-        return [_objective(each).pretext(frames_SLCHW, draw=draw) for each in self.frame_objectives]
+        objectives = zip(self.levels, self.frame_objectives, strict=False)
+        return [_objective(each).pretext(frames_SLCHW, draw=draws[name]) for name, each in objectives]
 
-    def encode(self, views_SVCHW: Tensor) -> Tensor:
-        """embeddings_SVD of views_SVCHW; each `norm_group` of consecutive shots has its own batch statistics.
+    def encode(self, questions: Sequence[Question]) -> list[Encoded]:
+        """Embeddings of the views of each question; views that several questions share are encoded once.
 
         Raises:
-            ValueError: S is not a multiple of the norm group while training.
+            ValueError: the shots do not split into norm groups while training.
         """
+        known: dict[int, Tensor] = {}
+        for question in questions:
+            if id(question.views) not in known:
+                known[id(question.views)] = self._encode(question.views)
+        return [Encoded(known[id(each.views)], each.targets, each.pooled) for each in questions]
+
+    def _encode(self, views_SVCHW: Tensor) -> Tensor:
+        """embeddings_SVD; in training each `norm_group` of consecutive shots has its own batch statistics."""
         shots, views = views_SVCHW.shape[:2]
-        if not self.training:
-            features_BD = self.encoder(views_SVCHW.flatten(0, 1))
-            return features_BD.unflatten(0, (shots, views))  # type: ignore[no-any-return]
-        if shots % self.norm_group:
+        groups, rest = divmod(shots, self.norm_group)
+        if rest and self.training:
             raise ValueError(f"{shots} shots do not split into norm groups of {self.norm_group}")
-        with norm_groups(self.encoder, shots // self.norm_group):
-            features_BD = self.encoder(views_SVCHW.flatten(0, 1))
-        return features_BD.unflatten(0, (shots, views))  # type: ignore[no-any-return]
+        with norm_groups(self.encoder, max(groups, 1)):
+            features_BD: Tensor = self.encoder(views_SVCHW.flatten(0, 1))
+        return features_BD.view(shots, views, -1)
 
     def losses(
-        self,
-        embeddings: Sequence[Tensor],
-        *,
-        questions: Sequence[Question],
-        shots_per_sample: int,
-        world: World,
-        draw: Draw,
+        self, encoded: Sequence[Encoded], *, shots_per_sample: int, world: World, draws: Mapping[str, Draw]
     ) -> Losses:
-        """L_S + lambda L_V from embeddings_SVD, one per question, of this rank's shots; equal on all ranks."""
-        pooled_SD = self.pooling(embeddings[0][:, : questions[0].pooled])
+        """L_S + lambda L_V from this rank's embeddings; equal on all ranks.
+
+        The video level sees the pooled views of the first frame objective, or the frames where there is none.
+        """
+        first = encoded[0]
+        pooled_SD = self.pooling(first.embeddings_SVD[:, : first.pooled])
         shots_NKD = pooled_SD.unflatten(0, (-1, shots_per_sample))
-        video_questions = [_objective(each).pretext(shots_NKD, draw=draw) for each in self.video_objectives]
-        frame_terms = list(zip(self.frame_objectives, questions, embeddings, strict=False))
-        video_terms = [(o, q, q.views) for o, q in zip(self.video_objectives, video_questions, strict=True)]
+        terms = [(x.embeddings_SVD, x.targets) for _, x in zip(self.frame_objectives, encoded, strict=False)]
+        for name, objective in zip(list(self.levels)[len(terms) :], self.video_objectives, strict=True):
+            question = _objective(objective).pretext(shots_NKD, draw=draws[name])
+            terms.append((question.views, question.targets))
         parts: dict[str, Tensor] = {}
-        total = embeddings[0].new_zeros((), dtype=torch.float32)
-        for (name, level), (objective, question, x) in zip(self.levels.items(), frame_terms + video_terms, strict=True):
-            parts[name] = compare(_objective(objective), x, targets=question.targets, level=level, world=world)
+        total = shots_NKD.new_zeros((), dtype=torch.promote_types(shots_NKD.dtype, torch.float32))
+        objectives = (*self.frame_objectives, *self.video_objectives)
+        for (name, level), objective, (x, targets) in zip(self.levels.items(), objectives, terms, strict=True):
+            parts[name] = compare(_objective(objective), x, targets=targets, level=level, world=world)
             total = total + level.weight * parts[name]
         return Losses(total=total, parts=parts)
 

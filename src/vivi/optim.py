@@ -1,19 +1,25 @@
 """The optimiser and its schedule: SGD with momentum, warm-up and steps (paper, section 4)."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import nn
 
-from vivi.core.config import config
+from vivi.core.config import build, config
 
 
 @config
 class Schedule:
-    """Linear warm-up from 0 over `warmup` steps, then the rate times `factor` after each of `decays`."""
+    """Linear warm-up over `warmup` steps, then the rate times `factor` after each of `decays`.
 
-    steps: int = 120_000
-    warmup: int = 3_125
+    The first step of the warm-up has rate / warmup, the last one the rate.
+    """
+
+    steps: Annotated[int, Field(ge=0)] = 120_000
+    warmup: Annotated[int, Field(ge=0)] = 3_125
     decays: tuple[int, ...] = (90_000, 110_000)
-    factor: float = 0.1
+    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
 
     def __post_init__(self) -> None:
         """Check that the times are in order."""
@@ -27,10 +33,15 @@ class Schedule:
         return warm * self.factor ** sum(step >= decay for decay in self.decays)
 
     def stretched(self, steps: int) -> "Schedule":
-        """The same shape over another number of steps."""
+        """The same shape over another number of steps.
+
+        Raises:
+            ConfigError: a negative number.
+        """
         ratio = steps / self.steps if self.steps else 0.0
         decays = tuple(round(decay * ratio) for decay in self.decays)
-        return Schedule(steps=steps, warmup=round(self.warmup * ratio), decays=decays, factor=self.factor)
+        values = {"steps": steps, "warmup": round(self.warmup * ratio), "decays": decays, "factor": self.factor}
+        return build(Schedule, values, source=f"{steps} steps")
 
 
 @config
@@ -41,9 +52,9 @@ class SGD:
     google/revisiting-self-supervised, models/resnet.py.
     """
 
-    learning_rate: float = 0.8
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
+    learning_rate: Annotated[float, Field(gt=0)] = 0.8
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
 
     def build(self, module: nn.Module) -> torch.optim.SGD:
         """The optimiser of all trainable parameters of `module`."""

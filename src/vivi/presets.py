@@ -67,7 +67,7 @@ def find(name: str) -> Experiment:
 def tiny(experiment: Experiment) -> Experiment:
     """The same method for a computer without GPU: width-16 ResNet-18 at 48 pixels, 64 shots of 4 frames, 700 steps.
 
-    A thing that fills a small crop at 224 pixels is a few pixels here, so crops keep at least 30 % of the area. With 128
+    What fills a small crop at 224 pixels is a few pixels here, so crops keep at least 30 % of the area. With 128
     features the scores of InfoNCE are small, so lambda is 1. Both were tried out on the demo's world.
     """
     shots = 64

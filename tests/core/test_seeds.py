@@ -54,7 +54,10 @@ def test_torch_draws_the_same_too() -> None:
 
 
 def test_ranks_share_out_one_draw() -> None:
-    whole = Draw(seed=1, step=2, purpose="rotation", first=0, count=12, total=12).integers(4)
-    parts = [Draw(seed=1, step=2, purpose="rotation", first=at, count=4, total=12).integers(4) for at in (0, 4, 8)]
+    whole = Draw(seed=1, step=2, purpose="rotation", first=0, count=12, total=12).integers("turns", high=4)
+    parts = [
+        Draw(seed=1, step=2, purpose="rotation", first=at, count=4, total=12).integers("turns", high=4)
+        for at in (0, 4, 8)
+    ]
     assert whole.dtype == torch.int64 and set(whole.tolist()) <= {0, 1, 2, 3} and len(set(whole.tolist())) > 1
     assert torch.equal(torch.cat(parts), whole)

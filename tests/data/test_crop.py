@@ -6,7 +6,7 @@ import random
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vivi.core.config import build, dump, load
@@ -47,12 +47,13 @@ def slow_draw(uniform_A4: list[list[float]], crop: InceptionCrop, height: int, w
 
 @settings(max_examples=80, deadline=None)
 @given(
-    st.integers(2, 300),
-    st.integers(2, 300),
-    st.floats(0.02, 0.9),
-    st.sampled_from([0.0, 0.0005, 0.01, 0.1, 1.0]),
-    st.sampled_from([1, 8, 9, 60]),
+    height=st.integers(2, 300),
+    width=st.integers(2, 300),
+    min_area=st.floats(0.02, 0.9),
+    spread=st.sampled_from([0.0, 0.0005, 0.01, 0.1, 1.0]),
+    attempts=st.sampled_from([1, 8, 9, 60]),
 )
+@example(height=151, width=167, min_area=0.5, spread=0.01, attempts=60)  # a tie that 64-bit floats decide otherwise
 def test_the_sampler_takes_tensorflows_steps(height, width, min_area, spread, attempts):
     crop = InceptionCrop(min_area=min_area, max_area=min(min_area + spread, 1.0), attempts=attempts)
     uniform_4FA = np.random.default_rng(3).random((4, 20, attempts))

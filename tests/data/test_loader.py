@@ -52,7 +52,7 @@ def loader_of(store: MemoryStore, **changes) -> VideoLoader:
     arguments = {
         "sampling": ConsecutiveShots(shots=2, frames=3),
         "augmentation": Augmentation(crop=InceptionCrop(size=SIDE)),
-        "videos_per_step": 4,
+        "samples_per_step": 4,
         "seed": 7,
         "workers": 2,
         "device": torch.device("cpu"),
@@ -201,7 +201,7 @@ def end_by_throw(batches) -> None:
 @pytest.mark.parametrize("end", [end_by_close, end_by_throw])
 def test_threads_stop_promptly(end):
     store = MemoryStore()
-    batches = loader_of(store, videos_per_step=8, prefetch=4).batches(0, 1000)
+    batches = loader_of(store, samples_per_step=8, prefetch=4).batches(0, 1000)
     next(batches)
     assert loader_threads()
     store.delay = 0.05
@@ -256,7 +256,7 @@ def test_threads_stop_when_the_consumer_fails():
 
 def test_too_few_videos_are_refused_at_once():
     with pytest.raises(ConfigError, match=r"a step needs 9 different samples, the store has 8"):
-        loader_of(MemoryStore(), videos_per_step=9)
+        loader_of(MemoryStore(), samples_per_step=9)
     with pytest.raises(ConfigError, match="K=2 at L=4"):
         loader_of(MemoryStore(), sampling=ConsecutiveShots(shots=2, frames=6))
 

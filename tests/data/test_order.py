@@ -28,7 +28,7 @@ def test_epochs_and_seeds_differ():
 def test_a_batch_depends_on_its_step_alone(count, size, step, seed):
     eligible = np.arange(count) * 7 + 1
     if size > count:
-        with pytest.raises(ConfigError, match=f"videos_per_step={count}"):
+        with pytest.raises(ConfigError, match=f"samples_per_step={count}"):
             batch_ids(eligible, seed=seed, step=step, size=size)
         return
     batch_ids(eligible, seed=seed + 1, step=step + 40, size=size)

@@ -48,7 +48,8 @@ def test_the_commands_are_kept_for_the_report(tmp_path):
     main = Recorder()
     demo(tmp_path / "d", seed=0, main=main, size=SMALL)
     kept = (tmp_path / "d" / "commands.txt").read_text().splitlines()
-    assert [tuple(shlex.split(line)[1:]) for line in kept] == main.lines[:-1]
+    assert kept[0].startswith(f"# vivi demo --out {tmp_path / 'd'} --seed 0 ")
+    assert [tuple(shlex.split(line)[1:]) for line in kept[1:]] == main.lines[:-1]
     assert main.lines[-1][main.lines[-1].index("--commands") + 1] == str(tmp_path / "d" / "commands.txt")
 
 

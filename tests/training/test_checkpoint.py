@@ -1,5 +1,6 @@
 """Checkpoints: exact, whole or absent, checked on load."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -35,7 +36,7 @@ def test_a_loaded_state_goes_on_bit_for_bit(
     other = TrainState.start(small, device=WORLD.device)
     assert load_newest(tmp_path, other, fingerprint="abc")
     for each in (state, other):
-        train_step(each, batch, experiment=small, world=WORLD)
+        train_step(each, dataclasses.replace(batch, step=1), experiment=small, world=WORLD)
     assert state.step == other.step == 2
     for name, tensor in state.tensors().items():
         assert torch.equal(other.tensors()[name], tensor), name
@@ -47,7 +48,7 @@ def test_momentum_is_part_of_the_state(tmp_path: Path, small: Experiment, state:
     other.load_tensors({name: value for name, value in state.tensors().items() if name.startswith("model.")})
     other.step = state.step
     for each in (state, other):
-        train_step(each, batch, experiment=small, world=WORLD)
+        train_step(each, dataclasses.replace(batch, step=1), experiment=small, world=WORLD)
     assert any(not torch.equal(other.tensors()[name], value) for name, value in state.tensors().items())
 
 
@@ -78,6 +79,20 @@ def test_all_damaged_is_an_error_that_names_the_file(tmp_path: Path, small: Expe
     (path / TENSORS).write_bytes(b"short")
     with pytest.raises(CheckpointError, match=r"state\.safetensors is damaged"):
         load_newest(tmp_path, TrainState.start(small, device=WORLD.device), fingerprint="abc")
+
+
+@pytest.mark.parametrize("damage", [b"{", b"{}", b'{"format": 1}', None])
+def test_a_damaged_manifest_is_passed_over(
+    tmp_path: Path, small: Experiment, state: TrainState, damage: bytes | None
+) -> None:
+    for step in (1, 2):
+        state.step = step
+        save_checkpoint(tmp_path, state, fingerprint="abc")
+    manifest = tmp_path / "step-00000002/state.json"
+    manifest.unlink() if damage is None else manifest.write_bytes(damage)
+    other = TrainState.start(small, device=WORLD.device)
+    assert load_newest(tmp_path, other, fingerprint="abc")
+    assert other.step == 1
 
 
 def test_another_experiment_is_refused(tmp_path: Path, small: Experiment, state: TrainState) -> None:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from vivi.core.config import override
-from vivi.core.errors import CheckpointError, ViviError
+from vivi.core.errors import CheckpointError, ConfigError, ViviError
 from vivi.core.rundir import RunFolder
 from vivi.core.world import World
 from vivi.experiment import Experiment
@@ -28,12 +28,14 @@ class KilledError(Exception):
     """Stands for a process that dies."""
 
 
-def run(experiment: Experiment, store: Path, out: Path, *, die_at: int | None = None) -> RunFolder:
+def run(
+    experiment: Experiment, store: Path, out: Path, *, die_at: int | None = None, options: RunOptions = OPTIONS
+) -> RunFolder:
     def progress(line: dict[str, float]) -> None:
         if line["step"] == die_at and "loss" in line:
             raise KilledError
 
-    return pretrain(experiment, data=store, out=out, options=OPTIONS, progress=progress)
+    return pretrain(experiment, data=store, out=out, options=options, progress=progress)
 
 
 def weights(run: RunFolder) -> dict[str, torch.Tensor]:
@@ -56,6 +58,29 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path, small: Experiment,
         assert torch.equal(tensor, expected[name]), name
     assert lines(resumed) == lines(unbroken)
     assert [line["step"] for line in lines(unbroken)] == [2, 4, 6]
+
+
+def test_a_checkpoint_within_a_log_interval_gives_the_same_lines(
+    tmp_path: Path, small: Experiment, tiny_store: Path
+) -> None:
+    options = RunOptions(world=World.single(), workers=1, log_every=3, save_every=2)
+    unbroken = run(small, tiny_store, tmp_path / "a", options=options)
+    with pytest.raises(KilledError):
+        run(small, tiny_store, tmp_path / "b", options=options, die_at=3)
+    assert [path.name for path in checkpoints(tmp_path / "b/checkpoints")] == ["step-00000002"]
+    resumed = run(small, tiny_store, tmp_path / "b", options=options)
+    assert lines(resumed) == lines(unbroken)
+    assert [line["step"] for line in lines(unbroken)] == [3, 6]
+
+
+def test_a_kill_while_the_run_folder_is_claimed_does_no_harm(
+    tmp_path: Path, small: Experiment, tiny_store: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/.tmp-123-experiment.json").write_text("{")
+    folder = run(small, tiny_store, tmp_path / "a")
+    assert folder.done.exists()
+    assert not list(folder.path.glob(".tmp-*"))
 
 
 def test_the_run_folder_is_complete(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
@@ -96,13 +121,24 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path, small: Experime
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["holiday.txt"]
 
 
-def test_a_loss_that_is_no_number_stops_the_run_before_it_is_saved(
-    tmp_path: Path, small: Experiment, tiny_store: Path
+@pytest.mark.parametrize("save_every", [1, 2])
+@pytest.mark.parametrize("steps", [1, 6])
+def test_a_run_that_diverges_is_neither_saved_nor_exported(
+    tmp_path: Path, small: Experiment, tiny_store: Path, save_every: int, steps: int
 ) -> None:
-    wild = override(small, ["optimiser.learning_rate=1e30", "schedule.warmup=0"])
-    with pytest.raises(ViviError, match="not finite at step"):
-        run(wild, tiny_store, tmp_path / "a")
+    settings = ["optimiser.learning_rate=1e38", "schedule.warmup=0", "schedule.decays=[]", f"schedule.steps={steps}"]
+    options = RunOptions(world=World.single(), workers=1, log_every=2, save_every=save_every)
+    with pytest.raises(ViviError, match=r"not finite|infinite"):
+        run(override(small, settings), tiny_store, tmp_path / "a", options=options)
     assert checkpoints(tmp_path / "a/checkpoints") == []
+    assert not (tmp_path / "a/encoder").exists()
+    assert not (tmp_path / "a/done.json").exists()
+
+
+@pytest.mark.parametrize("field", ["workers", "log_every", "save_every", "knn_every"])
+def test_intervals_below_one_are_refused(field: str) -> None:
+    with pytest.raises(ConfigError, match=f"--{field.replace('_', '-')} 0: must be at least 1"):
+        RunOptions(**({"world": World.single(), "workers": 1} | {field: 0}))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

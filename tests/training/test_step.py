@@ -13,32 +13,38 @@ from vivi.experiment import Experiment
 from vivi.nn.norm import GroupNormWS
 from vivi.training.loop import check_chunks
 from vivi.training.state import TrainState
-from vivi.training.step import Draws, backward_in_chunks, encode, train_step
+from vivi.training.step import train_step
 
 WORLD = World.single()
 
 
-def gradients(experiment: Experiment, *, chunks: int) -> dict[str, torch.Tensor]:
-    """Gradients of all parameters in float64 for random views."""
+class DoubleFrames:
+    """Stands for the augmentation: the same random float64 frames for every call, whatever part is asked for."""
+
+    def on_device(self, frames: torch.Tensor, *, seed: int, step: int, first: int, total: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(total, 3, 32, 32, dtype=torch.float64, generator=generator)[first : first + len(frames)]
+
+
+def gradients(
+    experiment: Experiment, batch: VideoBatch, *, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, torch.Tensor]:
+    """Gradients of all parameters in float64."""
+    monkeypatch.setattr(type(experiment.augmentation), "on_device", DoubleFrames.on_device)
     state = TrainState.start(experiment, device=WORLD.device)
-    model = state.model.double()
-    frames = torch.randn(16, 2, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    draws = Draws.of(experiment, step=0, world=WORLD)
-    questions = model.ask(frames, draw=draws.frames)
-    embeddings = encode(model, questions, chunks=chunks)
-    losses = model.losses(embeddings, questions=questions, shots_per_sample=4, world=WORLD, draw=draws.videos)
-    losses.total.backward()
-    if chunks > 1:
-        backward_in_chunks(model, questions, embeddings=embeddings, chunks=chunks)
-    return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    state.model.double()
+    train_step(state, batch, experiment=experiment, world=WORLD, chunks=chunks)
+    return {name: p.grad for name, p in state.model.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("norm", ["batch", "group"])
 @pytest.mark.parametrize("chunks", [2, 4])
-def test_chunked_gradients_are_those_of_the_whole_batch(small: Experiment, norm: str, chunks: int) -> None:
+def test_chunked_gradients_are_those_of_the_whole_batch(
+    small: Experiment, batch: VideoBatch, norm: str, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if norm == "group":
         small = dataclasses.replace(small, encoder=dataclasses.replace(small.encoder, norm=GroupNormWS()))
-    whole, chunked = gradients(small, chunks=1), gradients(small, chunks=chunks)
+    whole, chunked = (gradients(small, batch, chunks=each, monkeypatch=monkeypatch) for each in (1, chunks))
     assert whole.keys() == chunked.keys()
     assert {name.split(".")[0] for name in whole} == {"encoder", "frame_objectives", "video_objectives"}
     for name, gradient in whole.items():
@@ -67,7 +73,9 @@ def test_a_step_moves_every_parameter_and_lowers_the_loss(small: Experiment, bat
     )
     state = TrainState.start(small, device=WORLD.device)
     before = {name: value.clone() for name, value in state.model.named_parameters()}
-    totals = [float(train_step(state, batch, experiment=small, world=WORLD).losses.total.detach()) for _ in range(12)]
+    batches = [dataclasses.replace(batch, step=step) for step in range(12)]
+    losses = [train_step(state, each, experiment=small, world=WORLD).losses for each in batches]
+    totals = [float(each.total.detach()) for each in losses]
     unmoved = [name for name, value in state.model.named_parameters() if torch.equal(before[name], value)]
     assert unmoved == []
     assert state.step == 12

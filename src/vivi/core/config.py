@@ -138,13 +138,13 @@ def _assign(data: Any, node: Any, path: list[str], text: str, source: str) -> No
         raise ConfigError(f"{source}: nothing lies below this value, remove {'.'.join(path)!r}")
     if rest:
         _assign(data[key], below, rest, text, source)
+    elif is_config(below):
+        raise ConfigError(f"{source}: this is a group; set one of its fields: {_listed(_field_names(type(below)))}")
     else:
         data[key] = dump(_parse(text, hint, source))
 
 
 def _parse(text: str, hint: Any, source: str) -> Any:
-    if isinstance(hint, type) and vars(hint).get(_MARK) is not None:
-        raise ConfigError(f"{source}: this is a group; set one of its fields: {_listed(_field_names(hint))}")
     try:
         value = json.loads(text)
     except ValueError:

@@ -170,11 +170,15 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process; the lock dies with the process, however it ends.
 
     Raises:
-        ViviError: another process holds the folder; the text names its pid and host.
+        ViviError: the folder cannot be written, or another process holds it; the text names its pid and host.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / ".lock"
-    with path.open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+")
+    except OSError as error:
+        raise ViviError(f"cannot write in {folder} ({error.strerror}): choose another --out") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             stale = not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino

@@ -54,6 +54,7 @@ class RunFolder:
         """
         identity = {"format": FORMAT, "version": VERSION} | identity
         if not self.experiment.exists():
+            remove_temporaries(self.path)
             others = [each.name for each in self.path.iterdir() if each.name != ".lock"] if self.path.exists() else []
             if others:
                 raise ViviError(

@@ -34,18 +34,19 @@ def rng(seed: int, *, step: int, purpose: str, sample: int = 0) -> np.random.Gen
 
 
 def torch_generator(seed: int, *, step: int, purpose: str) -> torch.Generator:
-    """A CPU torch generator for one draw over the whole batch; a rank takes its slice of what is drawn."""
+    """A CPU torch generator, for initial weights: torch keeps 32 bits of its seed, so rare pairs of them are equal."""
     state = int(rng(seed, step=step, purpose=purpose).integers(2**63))
     return torch.Generator().manual_seed(state)
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Random numbers for one purpose in one step: drawn for the rows of the whole batch, given out for our rows."""
+    """The random numbers of one objective in one step: drawn for the rows of the whole batch, given out for ours."""
 
     seed: int
     step: int
     purpose: str
+    """Distinct for every objective of a run."""
     first: int
     """Position of our first row in the whole batch."""
     count: int
@@ -53,9 +54,16 @@ class Draw:
     total: int
     """Number of rows of the whole batch."""
 
-    def integers(self, high: int) -> torch.Tensor:
-        """Our rows of int64 numbers drawn uniformly from 0 .. high - 1, on the CPU."""
-        drawn = rng(self.seed, step=self.step, purpose=self.purpose).integers(high, size=self.total)
+    def integers(self, what: str, *, high: int, shape: tuple[int, ...] = ()) -> torch.Tensor:
+        """For each of our rows, numbers_R... of `shape`, uniform in 0 .. high - 1; int64, on the CPU.
+
+        Args:
+            what: what is drawn; distinct names are independent, the same name gives the same numbers again.
+            high: one more than the largest number.
+            shape: numbers for one row.
+        """
+        generator = rng(self.seed, step=self.step, purpose=f"{self.purpose}/{what}")
+        drawn = generator.integers(high, size=(self.total, *shape))
         return torch.from_numpy(drawn[self.first : self.first + self.count])
 
 

@@ -47,10 +47,10 @@ class World:
         return total / self.size
 
     def mean_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
-        """Replace every gradient by its mean over the ranks; a parameter without gradient counts as zero."""
+        """Replace every gradient by its mean over the ranks; a parameter without one has none on any rank."""
         if self.size == 1:
             return
-        gradients = [_gradient(parameter) for parameter in parameters if parameter.requires_grad]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for bucket in _buckets(gradients):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
             dist.all_reduce(flat)
@@ -94,12 +94,6 @@ class _Gather(torch.autograd.Function):
         total = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total[ctx.rank * ctx.rows : (ctx.rank + 1) * ctx.rows], None, None
-
-
-def _gradient(parameter: torch.nn.Parameter) -> Tensor:
-    if parameter.grad is None:
-        parameter.grad = torch.zeros_like(parameter)
-    return parameter.grad
 
 
 def _buckets(tensors: Iterable[Tensor]) -> Iterable[list[Tensor]]:

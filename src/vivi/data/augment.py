@@ -2,16 +2,19 @@
 
 from abc import ABC, abstractmethod
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vivi.core.config import config
-from vivi.core.seeds import torch_generator
+from vivi.core.seeds import rng
 from vivi.data.crop import InceptionCrop
 
 _TINY = 1e-12
 _CACHED = 2**19
-"""Numbers that the CPU colours at a time."""
+"""Numbers that a CPU colours at a time: they stay in its cache."""
+_BOUNDED = 2**27
+"""Numbers that an accelerator colours at a time: the temporaries stay small beside the batch."""
 
 
 @config
@@ -19,8 +22,8 @@ class ColourTransform(ABC):
     """A random change of colour, one draw per frame."""
 
     @abstractmethod
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Random numbers for `count` frames, draws_BD, on the CPU."""
+    def draw(self, count: int, generator: np.random.Generator) -> Tensor:
+        """Random numbers for `count` frames, draws_BD, float32, on the CPU."""
 
     @abstractmethod
     def apply_(self, images_BCHW: Tensor, draws_BD: Tensor) -> None:
@@ -46,11 +49,11 @@ class InceptionColour(ColourTransform):
         if not 0 <= self.min_saturation <= self.max_saturation:
             raise ValueError("min_saturation: 0 <= min_saturation <= max_saturation must hold")
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+    def draw(self, count: int, generator: np.random.Generator) -> Tensor:
         """Shift and factor for each of `count` frames, draws_B2."""
         low = torch.tensor([-self.brightness, self.min_saturation])
         high = torch.tensor([self.brightness, self.max_saturation])
-        return low + (high - low) * torch.rand((count, 2), generator=generator)
+        return low + (high - low) * torch.from_numpy(generator.random((count, 2), dtype=np.float32))
 
     def apply_(self, images_BCHW: Tensor, draws_BD: Tensor) -> None:
         """Shift, scale the saturation, clip; in place.
@@ -93,9 +96,7 @@ class Augmentation:
             float32 images_BCHW in [-1,1] on the same device.
         """
         draws = [
-            colour.draw(total, torch_generator(seed, step=step, purpose=f"colour-{index}"))[
-                first : first + len(frames_BCHW)
-            ]
+            colour.draw(total, rng(seed, step=step, purpose=f"colour-{index}"))[first : first + len(frames_BCHW)]
             for index, colour in enumerate(self.colour)
         ]
         images_BCHW = torch.empty_like(frames_BCHW, dtype=torch.float32)
@@ -108,12 +109,8 @@ class Augmentation:
 
 
 def _parts(frames_BCHW: Tensor) -> list[slice]:
-    """The whole batch on an accelerator; on a CPU, parts that stay in its cache."""
+    """The batch in parts of bounded size."""
     count = len(frames_BCHW)
-    size = max(1, _CACHED * count // max(frames_BCHW.numel(), 1)) if frames_BCHW.device.type == "cpu" else max(count, 1)
+    numbers = _CACHED if frames_BCHW.device.type == "cpu" else _BOUNDED
+    size = max(1, numbers * count // max(frames_BCHW.numel(), 1))
     return [slice(start, start + size) for start in range(0, count, size)]
-
-
-def normalise(frames: Tensor) -> Tensor:
-    """Frames of uint8 as float32 in [0,1], a new tensor of the same shape and memory format."""
-    return frames.to(torch.float32).mul_(1 / 255)

@@ -84,21 +84,26 @@ class InceptionCrop:
         """All attempts at once: boxes_FA4 and whether each is legal. 32-bit floats, as in TensorFlow."""
         min_area, max_area = np.float32(self.min_area * height * width), np.float32(self.max_area * height * width)
         aspect = (self.min_aspect + uniform_4FA[0] * (self.max_aspect - self.min_aspect)).astype(np.float32)
-        highest = np.rint(np.sqrt(max_area / aspect))
+        highest = np.rint(np.sqrt(max_area / aspect)).astype(np.float64)
         fitting = np.floor((width + 0.5 - 1e-7) / aspect.astype(np.float64))
-        highest = np.minimum(np.where(np.rint(highest * aspect) > width, fitting, highest), height)
-        highest -= np.rint(highest * aspect) > width
+        highest = np.minimum(np.where(_widths(highest, aspect) > width, fitting, highest), height)
+        highest -= _widths(highest, aspect) > width
         lowest = np.minimum(np.rint(np.sqrt(min_area / aspect)), highest)
         box_height = lowest + np.floor(uniform_4FA[1] * (highest - lowest + 1))
-        box_height += box_height * np.rint(box_height * aspect) < min_area
-        box_height -= box_height * np.rint(box_height * aspect) > max_area
-        box_width = np.rint(box_height * aspect)
+        box_height += box_height * _widths(box_height, aspect) < min_area
+        box_height -= box_height * _widths(box_height, aspect) > max_area
+        box_width = _widths(box_height, aspect)
         area = box_height * box_width
         legal = (area >= min_area) & (area <= max_area) & (area >= self.min_covered * height * width)
         legal &= (box_height <= height) & (box_width <= width) & (box_height > 0) & (box_width > 0)
         top = np.floor(uniform_4FA[2] * (height - box_height))
         left = np.floor(uniform_4FA[3] * (width - box_width))
         return np.stack([top, left, box_height, box_width], axis=-1).astype(np.int64), legal
+
+
+def _widths(heights: NDArray[np.float64], aspect: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Whole widths of boxes of these heights; the product is rounded as a 32-bit float, which decides ties."""
+    return np.rint(heights.astype(np.float32) * aspect).astype(np.float64)
 
 
 class Cropper:

@@ -56,7 +56,7 @@ class VideoLoader:
         store: where the frames come from.
         sampling: which frames a sample shows.
         augmentation: its crop is done here.
-        videos_per_step: N, samples of the whole batch over all ranks.
+        samples_per_step: N, samples of the whole batch over all ranks.
         seed: the experiment's seed.
         rank: takes the samples rank * N / ranks up to (rank + 1) * N / ranks.
         ranks: must divide N.
@@ -75,7 +75,7 @@ class VideoLoader:
         *,
         sampling: Sampling,
         augmentation: Augmentation,
-        videos_per_step: int,
+        samples_per_step: int,
         seed: int,
         rank: int = 0,
         ranks: int = 1,
@@ -83,13 +83,13 @@ class VideoLoader:
         device: torch.device,
         prefetch: int = 2,
     ) -> None:
-        if workers < 1 or prefetch < 1 or not 0 <= rank < ranks or videos_per_step < 1 or videos_per_step % ranks:
+        if workers < 1 or prefetch < 1 or not 0 <= rank < ranks or samples_per_step < 1 or samples_per_step % ranks:
             raise ValueError("workers and prefetch must be positive, rank below ranks, ranks a divisor of the batch")
         self._store, self._sampling, self._crop = store, sampling, augmentation.crop
-        self._size, self._seed, self._workers, self._prefetch = videos_per_step, seed, workers, prefetch
+        self._size, self._seed, self._workers, self._prefetch = samples_per_step, seed, workers, prefetch
         self._eligible = sampling.eligible(store.table)
-        batch_ids(self._eligible, seed=seed, step=0, size=videos_per_step)
-        share = videos_per_step // ranks
+        batch_ids(self._eligible, seed=seed, step=0, size=samples_per_step)
+        share = samples_per_step // ranks
         self._positions = range(rank * share, (rank + 1) * share)
         side = augmentation.crop.size
         self._tools = _Tools(augmentation.crop.size)

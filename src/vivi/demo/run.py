@@ -101,7 +101,9 @@ def demo(out: Path, *, seed: int, main: Main, size: Size | None = None) -> Path:
     claim(folders, wanted={"seed": seed, **asdict(size)})
     make_world(folders.world, seed=seed, size=size)
     lines = command_lines(folders, seed=seed, size=size)
-    write_text(folders.commands, "".join(f"{_shown(line)}\n" for line in lines))
+    everything = _shown(("demo", "--out", str(out), "--seed", str(seed)))
+    said = (f"# {everything} makes the world and runs all of these:", *map(_shown, lines))
+    write_text(folders.commands, "".join(f"{line}\n" for line in said))
     for line in (*lines, report_line(folders)):
         _run(line, main)
     return folders.report.resolve()

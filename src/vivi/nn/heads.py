@@ -1,8 +1,10 @@
 """Layers that stand on embeddings: linear maps with TensorFlow's initial values, and the LSTM predictor."""
 
 from abc import ABC, abstractmethod
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from vivi.core.config import config
@@ -22,26 +24,29 @@ class Predictor(ABC):
 
     @abstractmethod
     def build(self, dim: int) -> nn.Module:
-        """A module from shots_NKD to predictions_NTD; prediction t is of shot K - T + t. D is `dim`."""
+        """A module from shots_NKD to (predictions_NTP, candidates_NKP), which are compared by dot products.
+
+        D is `dim`, P is the predictor's own choice; prediction t of a video is of its shot K - T + t.
+        """
 
 
 @config
 class LSTMPredictor(Predictor):
     """An LSTM reads the shots in order; its output after shot k predicts shot k + 1 (paper, section 4).
 
-    256 hidden units are the paper's; two layers and the linear map back to the embedding size are ours (docs/defaults.md).
+    256 hidden units are the paper's; two layers and the linear map back to the embedding size are ours.
     """
 
-    hidden: int = 256
-    layers: int = 2
+    hidden: Annotated[int, Field(ge=1)] = 256
+    layers: Annotated[int, Field(ge=1)] = 2
 
     def build(self, dim: int) -> nn.Module:
-        """A module from shots_NKD to predictions of the shots 2 .. K."""
+        """A module that predicts the shots 2 .. K; the candidates are the shots as they are."""
         return LSTMHead(dim, hidden=self.hidden, layers=self.layers)
 
 
 class LSTMHead(nn.Module):
-    """shots_NKD -> predictions of the shots 2 .. K, shape N x (K-1) x D."""
+    """shots_NKD -> (predictions of the shots 2 .. K, N x (K-1) x D; the shots themselves)."""
 
     def __init__(self, dim: int, *, hidden: int, layers: int) -> None:
         super().__init__()
@@ -49,19 +54,18 @@ class LSTMHead(nn.Module):
         self.output = linear(hidden, outputs=dim)
         self._reset()
 
-    def forward(self, shots_NKD: Tensor) -> Tensor:
+    def forward(self, shots_NKD: Tensor) -> tuple[Tensor, Tensor]:
         """Predict each shot from those before it."""
         states_NTH, _ = self.lstm(shots_NKD[:, :-1])
-        predictions_NTD: Tensor = self.output(states_NTH)
-        return predictions_NTD
+        return self.output(states_NTH), shots_NKD
 
     def _reset(self) -> None:
         """Glorot weights, zero biases, forget gates open (the usual start of TensorFlow's LSTM cells)."""
         hidden = self.lstm.hidden_size
         with torch.no_grad():
-            for name, value in self.lstm.named_parameters():
+            for value in self.lstm.parameters():
                 if value.ndim == 2:
                     nn.init.xavier_uniform_(value)
                 else:
                     nn.init.zeros_(value)
-                    value[hidden : 2 * hidden] = 0.5 if "bias" in name else 0.0
+                    value[hidden : 2 * hidden] = 0.5  # torch adds two biases

@@ -12,15 +12,15 @@ class Pooling(ABC):
     """Base of all pooling configurations."""
 
     @abstractmethod
-    def build(self) -> nn.Module:
-        """A new module: frames_SVD (S shots, V views each, D features) -> shots_SD."""
+    def build(self, feature_dim: int) -> nn.Module:
+        """A new module: frames_SVD (S shots, V views each, D = feature_dim features) -> shots_SD."""
 
 
 @config
 class MeanPooling(Pooling):
     """The plain mean over the frames of a shot, without parameters (paper, section 4)."""
 
-    def build(self) -> nn.Module:
+    def build(self, feature_dim: int) -> nn.Module:  # noqa: ARG002 (nothing to learn)
         """A module that averages over the views."""
         return MeanOverFrames()
 

@@ -6,6 +6,7 @@ embeddings. Objectives know nothing of ranks, chunks or weights: the model gathe
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,17 @@ class Question:
     targets: Tensor | None = None
     """The answer, one row per row of `views`; None where the identity of the row is the answer."""
     pooled: int | None = None
-    """Frame objectives: how many of each shot's views, from the first, enter the pooling; None: all."""
+    """Frame objectives: how many of each shot's views, from the first, enter the pooling; None: all. Views that are
+    not to be pooled, such as turned frames, stand behind those that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A question whose views have been encoded."""
+
+    embeddings_SVD: Tensor
+    targets: Tensor | None
+    pooled: int | None
 
 
 class Objective(nn.Module, ABC):
@@ -51,6 +62,9 @@ class Objective(nn.Module, ABC):
 @config
 class ObjectiveConfig(ABC):
     """The frozen values of an objective; subclasses stand beside their objective."""
+
+    min_views: ClassVar[int] = 1
+    """Frame objectives: how many frames of a shot they need."""
 
     @abstractmethod
     def build(self, feature_dim: int) -> Objective:

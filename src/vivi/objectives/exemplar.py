@@ -4,7 +4,10 @@ Source: paper section 3.2, approach (ii); google/revisiting-self-supervised, sel
 TensorFlow 1's contrib/losses/python/metric_learning/metric_loss_ops.py (triplet_semihard_loss).
 """
 
+from typing import Annotated, ClassVar
+
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,8 +21,9 @@ from vivi.objectives.base import Objective, ObjectiveConfig, Predictions, Questi
 class Exemplar(ObjectiveConfig):
     """Frames of a shot share an identity; embeddings of `dim` numbers have length 1."""
 
-    dim: int = 1000
-    margin: float = 0.5
+    min_views: ClassVar[int] = 2
+    dim: Annotated[int, Field(ge=1)] = 1000
+    margin: Annotated[float, Field(gt=0)] = 0.5
 
     def build(self, feature_dim: int) -> Objective:
         """The objective for embeddings of `feature_dim` numbers."""

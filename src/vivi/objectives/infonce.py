@@ -4,8 +4,10 @@ Source: paper section 3.3, equation 2 and footnote 3, section 4.
 """
 
 import math
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,7 +22,7 @@ class InfoNCE(ObjectiveConfig):
     """Shot embeddings are mapped to `projection` numbers (None: taken as they are) and predicted by `predictor`."""
 
     predictor: Predictor = LSTMPredictor()
-    projection: int | None = 512
+    projection: Annotated[int, Field(ge=1)] | None = 512
 
     def build(self, feature_dim: int) -> Objective:
         """The objective for shot embeddings of `feature_dim` numbers."""
@@ -42,8 +44,8 @@ class InfoNCEObjective(Objective):
 
     def forward(self, embeddings: Tensor) -> Predictions:
         """shots_NKD -> (predictions_NTP of the last T shots, candidates_NKP)."""
-        candidates_NKP: Tensor = self.projection(embeddings)
-        return self.predictor(candidates_NKP), candidates_NKP
+        predictions_NTP, candidates_NKP = self.predictor(self.projection(embeddings))
+        return predictions_NTP, candidates_NKP
 
     def criterion(self, predictions: Predictions, *, targets: Tensor | None) -> Tensor:  # noqa: ARG002
         """The mean cross-entropy over videos and predicted shots."""

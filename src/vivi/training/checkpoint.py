@@ -1,13 +1,16 @@
-"""Checkpoints: safetensors and JSON under a sha256 manifest, whole or absent, the newest few kept. No pickle."""
+"""Checkpoints: one safetensors file and its sha256, whole or absent, the newest few kept. No pickle.
 
+Step, experiment and the open log interval stand in the header of the tensors, so that the checksum covers them too.
+"""
+
+import json
 import shutil
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
-from vivi.core.errors import CheckpointError
+from vivi.core.errors import CheckpointError, ViviError
 from vivi.core.files import atomic_folder, read_json, sha256_file, write_bytes, write_json
 from vivi.training.state import TrainState
 
@@ -24,9 +27,10 @@ def save_checkpoint(folder: Path, state: TrainState, *, fingerprint: str, keep: 
     """
     final = folder / f"step-{state.step:08d}"
     with atomic_folder(final) as temporary:
-        write_bytes(temporary / TENSORS, save(state.tensors()))
-        manifest = {"format": FORMAT, "version": VERSION, "step": state.step, "experiment": fingerprint}
-        write_json(temporary / STATE, manifest | {"sha256": {TENSORS: sha256_file(temporary / TENSORS)}})
+        facts = {"step": str(state.step), "experiment": fingerprint, "interval": json.dumps(state.interval)}
+        write_bytes(temporary / TENSORS, save(state.tensors(), metadata=facts))
+        sums = {TENSORS: sha256_file(temporary / TENSORS)}
+        write_json(temporary / STATE, {"format": FORMAT, "version": VERSION, "sha256": sums})
     for old in checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
     return final
@@ -61,16 +65,24 @@ def load_checkpoint(path: Path, state: TrainState, *, fingerprint: str) -> None:
     Raises:
         CheckpointError: missing, damaged, of another version or another experiment; the text says which.
     """
-    manifest: dict[str, Any] = read_json(path / STATE)
-    if (manifest.get("format"), manifest.get("version")) != (FORMAT, VERSION):
-        raise CheckpointError(f"{path} is not a checkpoint of this version of vivi (version {VERSION})")
-    if manifest["experiment"] != fingerprint:
-        raise CheckpointError(f"{path} is of experiment {manifest['experiment']}, this is {fingerprint}")
     tensors = path / TENSORS
-    if not tensors.exists() or sha256_file(tensors) != manifest["sha256"][TENSORS]:
+    try:
+        manifest = read_json(path / STATE)
+        known, expected = (manifest["format"], manifest["version"]), manifest["sha256"][TENSORS]
+        damaged = sha256_file(tensors) != expected
+    except (ViviError, OSError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged ({error}): delete this folder") from error
+    if known != (FORMAT, VERSION):
+        raise CheckpointError(f"{path} is not a checkpoint of this version of vivi (version {VERSION})")
+    if damaged:
         raise CheckpointError(f"{tensors} is damaged (its sha256 is not the one in {STATE}): delete the folder {path}")
     try:
-        state.load_tensors(load_file(tensors))
+        with safe_open(tensors, framework="pt") as file:
+            facts = file.metadata()
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+        if facts["experiment"] != fingerprint:
+            raise CheckpointError(f"{path} is of experiment {facts['experiment']}, this is {fingerprint}")
+        state.load_tensors(found)
     except (RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{path} does not fit the experiment: {error}") from error
-    state.step = int(manifest["step"])
+    state.step, state.interval = int(facts["step"]), json.loads(facts["interval"])

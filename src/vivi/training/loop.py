@@ -20,7 +20,7 @@ from vivi.experiment import Experiment
 from vivi.model import chance_levels
 from vivi.training.checkpoint import load_newest, save_checkpoint
 from vivi.training.finish import export
-from vivi.training.meter import Meter
+from vivi.training.meter import Meter, check_features
 from vivi.training.monitor import Monitor, OnlineKNN
 from vivi.training.signals import StopWish, stop_on_signals
 from vivi.training.state import TrainState
@@ -40,6 +40,16 @@ class RunOptions:
     knn: Path | None = None
     """A labelled image folder for the online kNN accuracy."""
     knn_every: int = 500
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: a number below 1; the text names the flag.
+        """
+        for name in ("workers", "log_every", "save_every", "knn_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least 1")
 
 
 Progress = Callable[[dict[str, float]], None]
@@ -92,17 +102,19 @@ def _train(
     wish: StopWish,
 ) -> None:
     steps = experiment.schedule.steps
-    meter = Meter()
+    meter = Meter(state.interval)
     with closing(_timed(loader.batches(state.step, steps))) as batches:
         for batch, waited in batches:
             result = train_step(state, batch, experiment=experiment, world=options.world, chunks=options.chunks)
             meter.add(result, frames=experiment.frames_per_step, waited=waited)
             last = state.step == steps
-            if state.step % options.log_every == 0 or last:
+            if state.step % options.log_every == 0 or log.monitor.due(state.step) or last:
                 log.write(meter, state=state, last=last)
                 meter = Meter()
             if state.step % options.save_every == 0 or last or wish.asked:
                 meter.check_finite(state.step)
+                check_features(state, batch)
+                state.interval = meter.sums()
                 save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
             if wish.asked and not last:
                 raise InterruptedRunError(
@@ -115,7 +127,7 @@ def _loader(experiment: Experiment, *, store: ShotStore, options: RunOptions) ->
         store,
         sampling=experiment.sampling,
         augmentation=experiment.augmentation,
-        videos_per_step=experiment.samples_per_step,
+        samples_per_step=experiment.samples_per_step,
         seed=experiment.seed,
         rank=options.world.rank,
         ranks=options.world.size,

@@ -2,24 +2,30 @@
 
 import math
 import time
+from collections.abc import Mapping
 
 from torch import Tensor
 
 from vivi.core.errors import ViviError
-from vivi.probe import effective_rank, feature_std
+from vivi.data.records import VideoBatch
+from vivi.probe import effective_rank, encode, feature_std, finite
+from vivi.training.state import TrainState
 from vivi.training.step import StepResult
 
+STEPS = "steps"
+CHECKED = 16
+"""Frames that are encoded to see whether an encoder is worth saving."""
 RANK_ROWS = 1024
 """Embeddings that the effective rank is computed from: enough to see a collapse, few enough to be quick."""
 
 
 class Meter:
-    """Collects the steps of one log interval."""
+    """Collects the steps of one log interval; `sums` is what an earlier run of the same interval left."""
 
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor | int] = {}
+    def __init__(self, sums: Mapping[str, float] | None = None) -> None:
+        self._sums: dict[str, Tensor | float] = dict(sums or {})
         self._last: StepResult | None = None
-        self._steps = self._frames = 0
+        self._frames = 0
         self._waited = 0.0
         self._began = time.monotonic()
 
@@ -27,10 +33,14 @@ class Meter:
         """Take in one step of `frames` frames (all ranks) for which the loop waited `waited` seconds for data."""
         for name, value in {"loss": result.losses.total, **result.losses.parts}.items():
             self._sums[name] = self._sums.get(name, 0) + value.detach()
+        self._sums[STEPS] = self._sums.get(STEPS, 0) + 1
         self._last = result
-        self._steps += 1
         self._frames += frames
         self._waited += waited
+
+    def sums(self) -> dict[str, float]:
+        """The sums so far; waits for the device."""
+        return {name: float(total) for name, total in self._sums.items()}
 
     def check_finite(self, step: int) -> None:
         """Stop a run that has diverged before anything of it is saved; waits for the device.
@@ -53,7 +63,8 @@ class Meter:
         assert self._last is not None
         self.check_finite(step)
         features = self._last.features_SVD.flatten(0, 1)[:RANK_ROWS].float()
-        means = {name: float(total) / self._steps for name, total in self._sums.items()}
+        sums = self.sums()
+        means = {name: total / sums[STEPS] for name, total in sums.items() if name != STEPS}
         seconds = time.monotonic() - self._began
         return {
             "step": step,
@@ -64,3 +75,13 @@ class Meter:
             "feature_std": float(feature_std(features)),
             "effective_rank": float(effective_rank(features)),
         }
+
+
+def check_features(state: TrainState, batch: VideoBatch) -> None:
+    """See that the encoder as it is now still gives numbers: the losses are those from before the last update.
+
+    Raises:
+        ViviError: it has diverged, and is not worth saving.
+    """
+    images_BCHW = batch.frames_NKLCHW.flatten(0, 2)[:CHECKED]
+    finite(encode(state.model.encoder, images_BCHW, device=images_BCHW.device))

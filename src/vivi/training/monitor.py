@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor
 
+from vivi.core.errors import ViviError
 from vivi.core.rundir import RunFolder
 from vivi.data.image_reader import read_batches
 from vivi.data.images import ImageFolder, LabelledImage
@@ -70,9 +71,13 @@ class Monitor:
         if self._board is not None:
             self._board.close()
 
+    def due(self, step: int) -> bool:
+        """Whether a kNN accuracy is wanted after so many steps."""
+        return self._knn is not None and self._knn.due(step)
+
     def log(self, line: dict[str, float], *, state: TrainState, last: bool) -> dict[str, float]:
         """Write one line, with the kNN accuracy where it is due, and return it."""
-        if self._knn is not None and (last or self._knn.due(state.step)):
+        if self._knn is not None and (last or self.due(state.step)):
             line = line | {"knn": self._knn.accuracy(state)}
         self._run.append_metrics(line)
         if self._board is not None:
@@ -89,5 +94,9 @@ def has_tensorboard() -> bool:
 
 def _decoded(root: Path, images: Sequence[LabelledImage], *, size: int) -> tuple[list[Tensor], Tensor]:
     batches = list(read_batches([root / image.path for image in images], size=size))
+    broken = [(root / images[at].path, reason) for batch in batches for at, reason in batch.broken]
+    if broken:
+        path, reason = broken[0]
+        raise ViviError(f"--knn: {path} cannot be read ({reason}), nor {len(broken) - 1} others: remove them")
     positions = [at for batch in batches for at in batch.positions_B]
     return [batch.images_BCHW for batch in batches], torch.tensor([images[at].label for at in positions])

@@ -1,4 +1,7 @@
-"""What a checkpoint holds, no more: network, optimiser, step. Order and randomness follow from seed and step."""
+"""What a checkpoint holds, no more: network, optimiser, step, and the open interval of the log.
+
+Order and randomness follow from the experiment's seed and the step.
+"""
 
 from dataclasses import dataclass
 
@@ -20,6 +23,8 @@ class TrainState:
     optimiser: torch.optim.SGD
     step: int
     """Updates done; the next batch is number `step`."""
+    interval: dict[str, float]
+    """Sums over the steps since the last line of the log, so that a resumed run writes the lines of an unbroken one."""
 
     @classmethod
     def start(cls, experiment: Experiment, *, device: torch.device) -> "TrainState":
@@ -30,7 +35,7 @@ class TrainState:
         model.to(device)
         model.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         model.train()
-        return cls(model=model, optimiser=experiment.optimiser.build(model), step=0)
+        return cls(model=model, optimiser=experiment.optimiser.build(model), step=0, interval={})
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors under flat names: "model.*" and "momentum.*"."""

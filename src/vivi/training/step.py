@@ -1,8 +1,9 @@
 """One update, from top to bottom: augment, ask, encode, compare, go back, move.
 
-With more than one chunk the embeddings are cached and the gradient is still that of the whole batch (Gao et al.,
-Scaling deep contrastive learning batch size under memory limited setup, 2021): encode without a graph; losses and
-gradients of all embeddings; encode each chunk again and feed it its slice of that gradient.
+With more than one chunk, only one chunk of frames exists as float pixels and activations at a time, and the gradient is
+still that of the whole batch (Gao et al., Scaling deep contrastive learning batch size under memory limited setup,
+2021): encode chunk by chunk without a graph; losses and gradients of all embeddings; augment, ask and encode each chunk
+again, the same way, and feed it its slice of that gradient.
 """
 
 from collections.abc import Sequence
@@ -15,9 +16,9 @@ from vivi.core.seeds import Draw
 from vivi.core.world import World
 from vivi.data.records import VideoBatch
 from vivi.experiment import Experiment
-from vivi.model import VIVI, Losses
+from vivi.model import Losses
 from vivi.nn.norm import commit_running_averages
-from vivi.objectives.base import Question
+from vivi.objectives.base import Encoded, Question
 from vivi.optim import set_learning_rate
 from vivi.training.state import TrainState
 
@@ -35,77 +36,107 @@ class StepResult:
 def train_step(
     state: TrainState, batch: VideoBatch, *, experiment: Experiment, world: World, chunks: int = 1
 ) -> StepResult:
-    """Do update number `state.step` with this rank's slice of the batch."""
-    model, step = state.model, state.step
-    learning_rate = experiment.optimiser.learning_rate * experiment.schedule.scale(step)
+    """Do update number `state.step` with this rank's slice of the batch.
+
+    Raises:
+        ValueError: the batch is of another step.
+    """
+    if batch.step != state.step:
+        raise ValueError(f"the batch is of step {batch.step}, the state at step {state.step}")
+    model = state.model
+    learning_rate = experiment.optimiser.learning_rate * experiment.schedule.scale(state.step)
     set_learning_rate(state.optimiser, rate=learning_rate)
-
-    frames_SLCHW = augment(batch, experiment=experiment, world=world)
-    draws = Draws.of(experiment, step=step, world=world)
-    questions = model.ask(frames_SLCHW, draw=draws.frames)
-
     state.optimiser.zero_grad(set_to_none=True)
-    embeddings = encode(model, questions, chunks=chunks)
+
+    posed = Posed(state, batch, experiment, world)
+    parts = posed.parts(chunks)
+    if chunks == 1:
+        encoded = model.encode(posed.ask(parts[0]))
+    else:
+        with torch.no_grad():
+            encoded = joined([model.encode(posed.ask(part)) for part in parts])
     losses = model.losses(
-        embeddings, questions=questions, shots_per_sample=experiment.sampling.shots, world=world, draw=draws.videos
+        encoded, shots_per_sample=experiment.sampling.shots, world=world, draws=posed.draws_of_samples()
     )
     losses.total.backward()
     if chunks > 1:
-        backward_in_chunks(model, questions, embeddings=embeddings, chunks=chunks)
+        for part in parts:
+            backward(model.encode(posed.ask(part)), cached=encoded, part=part)
+
     world.mean_gradients(model.parameters())
     state.optimiser.step()
     commit_running_averages(model, mean=world.mean)
     state.step += 1
-    return StepResult(losses=losses, features_SVD=embeddings[0].detach(), learning_rate=learning_rate)
-
-
-def augment(batch: VideoBatch, *, experiment: Experiment, world: World) -> Tensor:
-    """frames_SLCHW, float32 in [-1, 1], of this rank's uint8 frames; each frame has its own draw."""
-    frames_BCHW = batch.frames_NKLCHW.flatten(0, 2)
-    first = world.rank * len(frames_BCHW)
-    total = world.size * len(frames_BCHW)
-    seed, step = experiment.seed, batch.step
-    frames_BCHW = experiment.augmentation.on_device(frames_BCHW, seed=seed, step=step, first=first, total=total)
-    return frames_BCHW.view(-1, experiment.sampling.frames, *frames_BCHW.shape[1:])
+    features_SVD = encoded[0].embeddings_SVD.detach()
+    return StepResult(losses=losses, features_SVD=features_SVD, learning_rate=learning_rate)
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
-    """The random numbers of the pretext tasks of one step: one a shot, and one a sample."""
+class Posed:
+    """The questions of one step: on any part of this rank's shots, and each time the same."""
 
-    frames: Draw
-    videos: Draw
+    state: TrainState
+    batch: VideoBatch
+    experiment: Experiment
+    world: World
 
-    @classmethod
-    def of(cls, experiment: Experiment, *, step: int, world: World) -> "Draws":
-        """The draws of this rank's rows."""
-        seed, shots, samples = experiment.seed, experiment.shots_per_step, experiment.samples_per_step
-        return cls(
-            frames=_draw(seed, step=step, world=world, purpose="frame pretext", total=shots),
-            videos=_draw(seed, step=step, world=world, purpose="video pretext", total=samples),
+    def parts(self, chunks: int) -> list[slice]:
+        """This rank's shots in `chunks` equal parts."""
+        shots = self.experiment.shots_per_step // self.world.size
+        size = shots // chunks
+        return [slice(first, first + size) for first in range(0, shots, size)]
+
+    def ask(self, part: slice) -> list[Question]:
+        """Colour the frames of these shots, each by its own draw, and let every frame objective pose its question."""
+        frames_SLCHW = self.batch.frames_NKLCHW.flatten(0, 1)[part]
+        experiment, length = self.experiment, self.experiment.sampling.frames
+        first = self.world.rank * experiment.shots_per_step // self.world.size + part.start
+        frames_BCHW = experiment.augmentation.on_device(
+            frames_SLCHW.flatten(0, 1),
+            seed=experiment.seed,
+            step=self.batch.step,
+            first=first * length,
+            total=experiment.frames_per_step,
         )
+        draws = self._draws(first, count=part.stop - part.start, total=experiment.shots_per_step)
+        return self.state.model.ask(frames_BCHW.view(-1, length, *frames_BCHW.shape[1:]), draws=draws)
+
+    def draws_of_samples(self) -> dict[str, Draw]:
+        """The draws of the video objectives: rows are this rank's samples."""
+        total = self.experiment.samples_per_step
+        count = total // self.world.size
+        return self._draws(self.world.rank * count, count=count, total=total)
+
+    def _draws(self, first: int, *, count: int, total: int) -> dict[str, Draw]:
+        seed, step = self.experiment.seed, self.batch.step
+        return {
+            name: Draw(seed=seed, step=step, purpose=name, first=first, count=count, total=total)
+            for name in self.state.model.levels
+        }
 
 
-def encode(model: VIVI, questions: Sequence[Question], *, chunks: int) -> list[Tensor]:
-    """embeddings_SVD of each question; with more than one chunk they are leaves that wait for their gradient."""
-    if chunks == 1:
-        return [model.encode(question.views) for question in questions]
-    with torch.no_grad():
-        cached = [torch.cat([model.encode(part) for part in question.views.chunk(chunks)]) for question in questions]
-    return [embeddings.requires_grad_() for embeddings in cached]
+def joined(chunks: Sequence[Sequence[Encoded]]) -> list[Encoded]:
+    """The chunks of each question as one, with embeddings that wait for their gradient."""
+    return [
+        Encoded(
+            embeddings_SVD=torch.cat([each.embeddings_SVD for each in pieces]).requires_grad_(),
+            targets=None if pieces[0].targets is None else torch.cat([_known(each.targets) for each in pieces]),
+            pooled=pieces[0].pooled,
+        )
+        for pieces in zip(*chunks, strict=True)
+    ]
 
 
-def backward_in_chunks(
-    model: VIVI, questions: Sequence[Question], *, embeddings: Sequence[Tensor], chunks: int
-) -> None:
-    """Give the encoder the gradient that its embeddings received."""
-    for question, leaf in zip(questions, embeddings, strict=True):
-        if leaf.grad is None:
-            continue
-        for views, gradient in zip(question.views.chunk(chunks), leaf.grad.chunk(chunks), strict=True):
-            model.encode(views).backward(gradient)
+def backward(chunk: Sequence[Encoded], *, cached: Sequence[Encoded], part: slice) -> None:
+    """Give the encoder the gradient that the cached embeddings of this part received."""
+    received = [
+        (fresh.embeddings_SVD, leaf.embeddings_SVD.grad[part])
+        for fresh, leaf in zip(chunk, cached, strict=True)
+        if leaf.embeddings_SVD.grad is not None
+    ]
+    torch.autograd.backward([fresh for fresh, _ in received], [gradient for _, gradient in received])
 
 
-def _draw(seed: int, *, step: int, world: World, purpose: str, total: int) -> Draw:
-    count = total // world.size
-    return Draw(seed=seed, step=step, purpose=purpose, first=world.rank * count, count=count, total=total)
+def _known(targets: Tensor | None) -> Tensor:
+    assert targets is not None
+    return targets

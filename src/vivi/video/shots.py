@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from vivi.core.config import config
+from vivi.core.config import build, config
 from vivi.core.errors import ConfigError
 from vivi.core.files import sha256_file
 from vivi.video.cuts import cuts_of, read_cuts
@@ -171,14 +171,21 @@ def half_l1(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
     return 0.5 * float(np.abs(before - after).sum(dtype=np.float64))
 
 
-def shot_method(text: str) -> ShotMethod:
+def shot_method(text: str, *, threshold: float | None = None) -> ShotMethod:
     """What `--shots` says: "hist", "none", a number of seconds, or a file of known cuts.
+
+    Args:
+        text: the flag's value.
+        threshold: for "hist" alone, the distance over which a cut is seen; None for the default.
 
     Raises:
         ViviError: none of these, or the file cannot be read.
     """
     if text == "hist":
-        return HistogramShots()
+        values = {} if threshold is None else {"threshold": threshold}
+        return build(HistogramShots, values, source=f"--threshold {threshold}")
+    if threshold is not None:
+        raise ConfigError(f"--threshold {threshold} goes with --shots hist alone, not with --shots {text}")
     if text == "none":
         return WholeVideo()
     if (seconds := _number(text)) is not None:
