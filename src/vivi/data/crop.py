@@ -103,7 +103,8 @@ class InceptionCrop:
 
 def _widths(heights: NDArray[np.float64], aspect: NDArray[np.float32]) -> NDArray[np.float64]:
     """Whole widths of boxes of these heights; the product is rounded as a 32-bit float, which decides ties."""
-    return np.rint(heights.astype(np.float32) * aspect).astype(np.float64)
+    rounded: NDArray[np.float64] = np.rint(heights.astype(np.float32) * aspect).astype(np.float64)
+    return rounded
 
 
 class Cropper:

@@ -95,11 +95,6 @@ class VideoLoader:
         self._tools = _Tools(augmentation.crop.size)
         self._slots = Slots((share, sampling.shots, sampling.frames, 3, side, side), device=device)
 
-    @property
-    def num_eligible(self) -> int:
-        """How many samples the store has."""
-        return len(self._eligible)
-
     def batches(self, first_step: int, last_step: int) -> Generator[VideoBatch]:
         """Batches of the steps first_step, ..., last_step - 1, in order.
 

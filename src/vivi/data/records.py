@@ -58,13 +58,3 @@ class VideoBatch:
     """uint8, RGB, cropped and flipped."""
     sample_ids_N: Tensor
     """int64: numbers of the samples in the store (videos, or shots where shots are taken singly)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageBatch:
-    """Labelled images."""
-
-    images_BCHW: Tensor
-    """uint8, RGB."""
-    labels_B: Tensor
-    """int64."""
