@@ -79,7 +79,8 @@ def test_a_changed_experiment_says_so_in_its_name() -> None:
     experiment = find("Ex-YT-S")
     assert changed(experiment).name == "Ex-YT-S"
     assert changed(experiment, assignments=["seed=0"]).name == "Ex-YT-S"
-    assert changed(experiment, assignments=["seed=1"]).name == "Ex-YT-S*"
+    assert changed(experiment, assignments=["seed=1"]).name == "Ex-YT-S"
+    assert changed(experiment, assignments=["seed=1", "norm_group=8"]).name == "Ex-YT-S*"
     stretched = changed(experiment, steps=1200)
     assert (stretched.name, stretched.schedule.decays) == ("Ex-YT-S*", (900, 1100))
 

@@ -68,7 +68,7 @@ def tiny(experiment: Experiment) -> Experiment:
     """The same method for a computer without GPU: width-16 ResNet-18 at 48 pixels, 64 shots of 4 frames, 700 steps.
 
     What fills a small crop at 224 pixels is a few pixels here, so crops keep at least 30 % of the area. With 128
-    features the scores of InfoNCE are small, so lambda is 1. Both were tried out on the demo's world.
+    features the scores of InfoNCE are small, so lambda is 2. Both were tried out on the demo's world.
     """
     shots = 64
     changes = (
@@ -79,14 +79,16 @@ def tiny(experiment: Experiment) -> Experiment:
         "encoder.depth=18",
         "encoder.width=0.25",
         "optimiser.learning_rate=0.03",
-        *(f"video_levels.{number}.weight=1" for number in range(len(experiment.video_levels))),
+        *(f"video_levels.{number}.weight=2" for number in range(len(experiment.video_levels))),
     )
-    schedule = Schedule(steps=700, warmup=50, decays=(525, 640))
+    schedule = Schedule(steps=700, warmup=50, decays=(560, 665))
     return dataclasses.replace(override(experiment, changes), name=f"{experiment.name}-Tiny", schedule=schedule)
 
 
 def changed(experiment: Experiment, *, assignments: Iterable[str] = (), steps: int | None = None) -> Experiment:
     """The experiment with changed values; its name gets a star, because it is no longer what the name says.
+
+    Another seed is the same method, and gets none.
 
     Raises:
         ConfigError: no such field (the nearest are named) or an illegal value.
@@ -95,7 +97,7 @@ def changed(experiment: Experiment, *, assignments: Iterable[str] = (), steps: i
     if steps is not None:
         other = dataclasses.replace(other, schedule=other.schedule.stretched(steps))
     other = override(other, assignments)
-    if other == experiment or other.name != experiment.name:
+    if dataclasses.replace(other, seed=experiment.seed) == experiment or other.name != experiment.name:
         return other
     return dataclasses.replace(other, name=f"{experiment.name}*")
 

@@ -15,20 +15,7 @@ from vivi.demo.stills import QUESTIONS, stills
 Main = Callable[[Sequence[str]], int]
 """The command line: arguments in, exit code out."""
 
-METHODS: dict[str, tuple[str, ...]] = {
-    "Ex-YT-F": (),
-    "Ex-YT-S": (),
-    "VIVI-Ex(4)": ("video_levels.0.weight=1",),
-}
-"""The methods with the settings that only they have."""
-SETTINGS = (
-    "augmentation.crop.min_area=0.3",
-    "optimiser.learning_rate=0.05",
-    "schedule.steps=1000",
-    "schedule.warmup=50",
-    "schedule.decays=[800,950]",
-)
-"""Changes to the tiny presets, the same for all methods."""
+METHODS = ("Ex-YT-F", "Ex-YT-S", "VIVI-Ex(4)")
 INTERRUPTED = 75
 TITLE = "VIVI demo: the whole way on a small world"
 NOTES = (
@@ -49,7 +36,7 @@ class Size:
     train: int = 640
     """Labelled training stills of each question."""
     test: int = 480
-    settings: tuple[str, ...] = SETTINGS
+    settings: tuple[str, ...] = ()
     """Changes to the tiny presets, the same for all methods."""
 
 
@@ -142,7 +129,7 @@ def command_lines(folders: Folders, *, seed: int, size: Size) -> tuple[tuple[str
     shared = (f"seed={seed}", *size.settings)
     return (
         ingest,
-        *(_pretrain(folders, method, settings=(*shared, *own)) for method, own in METHODS.items()),
+        *(_pretrain(folders, method, settings=shared) for method in METHODS),
         *(_evaluate(folders, method, question.name) for method in METHODS for question in QUESTIONS),
     )
 
