@@ -292,7 +292,7 @@ def demo(*, out: Path = Path("demo"), seed: int = 0) -> None:
     """
     from vivi.demo.run import demo as run_demo
 
-    print(run_demo(out, seed=seed, main=main))
+    run_demo(out, seed=seed, main=main)  # its last command prints the path of the report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
