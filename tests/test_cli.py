@@ -1,6 +1,8 @@
 """The command line: one-line errors, exit codes, one way through all verbs."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,8 @@ def test_bad_input_is_one_line_and_exit_code_2(
     (texts / "a.txt").write_text("no video")
     assert "no files in" in fails(capsys, "ingest", empty, "--out", out)
     assert "none of the inputs is a usable video" in fails(capsys, "ingest", texts, "--out", out)
+    assert "at least 1" in fails(capsys, "ingest", texts, "--out", out, "--workers", "0")
+    assert "greater than 0" in fails(capsys, "ingest", texts, "--out", out, "--fps", "0")
     assert "absent" in fails(capsys, "ingest", tmp_path / "absent", "--out", tmp_path / "out2")
     assert "did you mean 'VIVI-Ex(4)'" in fails(capsys, "pretrain", "VIVI-X", "--data", tiny_store, "--out", out)
     base = ("pretrain", "VIVI-Ex(4)", "--tiny", "--data", tiny_store, "--out", tmp_path / "run")
@@ -108,3 +112,12 @@ def test_pretrain_evaluate_embed_in_one_go(
     words = ["embed", str(run / "encoder"), "--images", str(tmp_path / "images"), "--out", str(table)]
     assert cli.main(words) == 0
     assert table.read_bytes()[:4] == b"PAR1"
+
+
+def test_ctrl_c_outside_the_training_loop_is_one_line_and_code_75(tmp_path: Path) -> None:
+    code = "import sys; from vivi import cli; import vivi.video.ingest as i\n"
+    code += "def stop(*_, **__): raise KeyboardInterrupt\ni.ingest = stop\n"
+    code += f"sys.exit(cli.main(['ingest', 'videos', '--out', {str(tmp_path / 'out')!r}]))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 75
+    assert ended.stderr == "vivi: interrupted: ingest, pretrain and demo go on with the same command\n"

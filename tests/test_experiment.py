@@ -55,7 +55,10 @@ def test_the_three_methods_differ_in_what_they_say() -> None:
         ("norm_group=0", "norm_group=0: .* greater than or equal to 1"),
         ("sampling.frames=1", "Exemplar compares at least 2 frames of a shot, got 1"),
         ("optimiser.momentum=1", "momentum=1: .* less than 1"),
-        ("encoder.norm=GroupNormWS", "this is a group; set one of its fields: momentum, eps"),
+        (
+            "encoder.norm=LayerNorm",
+            "set one of its fields: momentum, eps; or name another class: BatchNorm, GroupNormWS",
+        ),
         ("encoder.depth=34", "18, 26, 50 or 101"),
         ("optimiser.learning_rate=fast", "valid number"),
         ("optimiser.learnin_rate=1", "did you mean 'learning_rate'"),
@@ -73,6 +76,13 @@ def test_bad_assignments_are_explained_in_one_line(assignment: str, message: str
 def test_cross_checks_see_all_assignments_together() -> None:
     both = override(find("VIVI-Ex(4)"), ["samples_per_step=6", "norm_group=8", "frame_levels.0.group=4"])
     assert both.shots_per_step == 24
+
+
+def test_another_class_is_chosen_by_its_name() -> None:
+    other = override(find("VIVI-Ex(4)"), ["encoder.norm=GroupNormWS"])
+    assert dump(other)["encoder"]["norm"] == {
+        "class": "vivi.nn.norm:GroupNormWS", "groups": 32, "eps": 1e-5, "weight_eps": 1e-10,
+    }  # fmt: skip
 
 
 def test_a_changed_experiment_says_so_in_its_name() -> None:

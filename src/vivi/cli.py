@@ -23,6 +23,7 @@ app = App(
     help="Image encoders learned from raw videos: ingest, pretrain, evaluate, report.",
     version=__version__,
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 
 
@@ -297,9 +298,8 @@ def demo(*, out: Path = Path("demo"), seed: int = 0) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never shows a traceback for what the user can mend."""
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "PASSIVE"
-    )  # torch's idle threads sleep, and leave their core to the loader
+    # torch's idle threads are to sleep, and leave their core to the loader
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
     except InterruptedRunError as error:
@@ -311,7 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _say(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
     except KeyboardInterrupt:
-        return _say("interrupted: the same command goes on", INTERRUPTED)
+        return _say("interrupted: ingest, pretrain and demo go on with the same command", INTERRUPTED)
     return 0
 
 

@@ -33,7 +33,7 @@ PLAIN_WIDTH = 120
 
 def console() -> Console:
     """Standard output; tables keep their shape in a pipe or a file."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    return Console(width=None if sys.stdout and sys.stdout.isatty() else PLAIN_WIDTH)
 
 
 class Bar:

@@ -79,8 +79,10 @@ class Experiment:
             (self.frame_levels, self.shots_per_step, "shots"),
             (self.video_levels, self.samples_per_step, "samples"),
         ):
+            if levels and rows < 2:
+                raise ValueError(f"samples_per_step: a comparison needs at least 2 {unit} a step, got {rows}")
             for level in levels:
-                if rows < 2 or (level.group and rows % level.group):
+                if level.group and rows % level.group:
                     raise ValueError(
                         f"group: {level.group} does not divide the {rows} {unit} of a step; "
                         f"legal: {_divisors(rows)} or null for the whole batch"

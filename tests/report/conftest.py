@@ -66,7 +66,12 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
     def make(name: str, *, parts: Sequence[str] = ("frame/exemplar",), steps: int = 5, folder: str = "") -> Path:
         path = tmp_path / "runs" / (folder or name)
         path.mkdir(parents=True)
-        experiment = {"experiment": {"name": name, "seed": 0}, "chance": dict.fromkeys(parts, 0.5)}
+        experiment = {
+            "format": "vivi-run",
+            "version": 1,
+            "experiment": {"name": name, "seed": 0},
+            "chance": dict.fromkeys(parts, 0.5),
+        }
         (path / "experiment.json").write_text(json.dumps(experiment))
         lines = [
             {"step": 10 * step, "loss": 1 / step, **dict.fromkeys(parts, 1 / step), "frames_per_second": 900.0,

@@ -1,3 +1,4 @@
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -147,10 +148,17 @@ def test_a_missed_cut_is_told(tmp_path, make_store, seconds, told):
     assert "2 mistakes" in text
 
 
-def test_a_page_about_nothing_says_so(tmp_path):
-    text = write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=[], scores=[]).read_text()
-    assert "Nothing was evaluated" in text
-    Reader(text)
+def test_a_page_about_nothing_is_refused(tmp_path):
+    with pytest.raises(ViviError, match="nothing to report"):
+        write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=[], scores=[])
+
+
+def test_a_run_of_another_version_is_refused(tmp_path, make_run):
+    run = make_run("A")
+    record = json.loads((run / "experiment.json").read_text())
+    (run / "experiment.json").write_text(json.dumps(record | {"version": 2}))
+    with pytest.raises(ViviError, match="not a run folder of this version"):
+        write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=[run], scores=[])
 
 
 def test_unfinished_runs_and_runs_without_a_log_are_shown(tmp_path, make_run):

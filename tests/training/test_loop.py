@@ -109,7 +109,7 @@ def test_a_finished_run_is_not_run_again(tmp_path: Path, small: Experiment, tiny
 def test_another_experiment_is_refused_and_named(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
     run(small, tiny_store, tmp_path / "a")
     other = override(small, ["optimiser.learning_rate=0.3"])
-    with pytest.raises(CheckpointError, match=r"experiment\.optimiser\.learning_rate: 0\.03 -> 0\.3"):
+    with pytest.raises(CheckpointError, match=r"it differs in optimiser\.learning_rate: 0\.03 -> 0\.3"):
         run(other, tiny_store, tmp_path / "a")
 
 

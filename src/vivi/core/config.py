@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import hashlib
 import importlib
+import inspect
 import json
 from collections.abc import Iterable
 from typing import Any, TypeVar, dataclass_transform, get_type_hints
@@ -139,9 +140,26 @@ def _assign(data: Any, node: Any, path: list[str], text: str, source: str) -> No
     if rest:
         _assign(data[key], below, rest, text, source)
     elif is_config(below):
-        raise ConfigError(f"{source}: this is a group; set one of its fields: {_listed(_field_names(type(below)))}")
+        data[key] = dump(build(_class_named(text, hint, below, source), {}, source=source))
     else:
         data[key] = dump(_parse(text, hint, source))
+
+
+def _class_named(text: str, hint: Any, below: Any, source: str) -> type[Any]:
+    """The configuration class of that name that may stand in a field of type `hint`, e.g. GroupNormWS for a Norm."""
+    found = {each.__name__: each for each in _subclasses(hint)} if isinstance(hint, type) else {}
+    if text not in found:
+        raise ConfigError(
+            f"{source}: this is a group; set one of its fields: {_listed(_field_names(type(below)))}"
+            + (f"; or name another class: {_listed(found)}" if len(found) > 1 else "")
+        )
+    return found[text]
+
+
+def _subclasses(cls: type[Any]) -> list[type[Any]]:
+    """The concrete configuration classes below `cls`, and `cls` itself."""
+    below = [each for child in cls.__subclasses__() for each in _subclasses(child)]
+    return below if inspect.isabstract(cls) else [cls, *below]
 
 
 def _parse(text: str, hint: Any, source: str) -> Any:

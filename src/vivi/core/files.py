@@ -97,6 +97,23 @@ def _put_in_place(fresh: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def check_output(path: Path) -> None:
+    """See before the work that a file can be written to `path`.
+
+    Raises:
+        ViviError: it is a folder, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise ViviError(f"{path} is a folder: name a file to write")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path.parent, os.W_OK)
+    except OSError as error:
+        raise ViviError(f"cannot make the folder {path.parent} ({error.strerror}): choose another --out") from error
+    if not writable:
+        raise ViviError(f"cannot write in {path.parent}: choose another --out")
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -63,7 +63,11 @@ class RunFolder:
             write_json(self.experiment, identity)
             return False
         found = read_json(self.experiment)
-        changes = differences(found, identity)
+        changes = differences(found.get("experiment"), identity["experiment"])
+        if found.get("data") != identity["data"]:
+            changes.append("the store is another one")
+        if not changes and found != identity:
+            changes.append("the version of the format")
         if changes:
             raise CheckpointError(
                 f"{self.path} holds another run; it differs in {'; '.join(changes[:3])}"

@@ -72,13 +72,11 @@ def find_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"--device {name}: not available here ({reason}); legal: auto, cpu, cuda, cuda:N") from error
-    return device
+    known = ["cpu", "cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if name not in known or (name != "cpu" and not torch.cuda.is_available()):
+        here = known if torch.cuda.is_available() else ["cpu"]
+        raise ConfigError(f"--device {name}: not available here; legal: auto, {', '.join(here)}")
+    return torch.device(name)
 
 
 class _Gather(torch.autograd.Function):

@@ -197,7 +197,7 @@ def _videos_with_window(table: ShotTable, *, shots: int, frames: int) -> NDArray
 
 def _what_is_possible(table: ShotTable, *, shots: int, frames: int) -> str:
     """The nearest K and L that the store allows, and how to ask for them."""
-    most_shots = max((k for k in range(1, shots) if num_videos_for(table, shots=k, frames=frames)), default=0)
+    most_shots = max((k for k in range(2, shots) if num_videos_for(table, shots=k, frames=frames)), default=0)
     most_frames = int(_window_minimum_in_videos(table, shots).max(initial=0))
     possible = [f"K={most_shots} at L={frames} (--set sampling.shots={most_shots})"] if most_shots else []
     if most_frames:

@@ -28,7 +28,8 @@ def batch_ids(eligible: NDArray[np.int64], *, seed: int, step: int, size: int) -
     if count < size:
         raise ConfigError(
             f"a step needs {size} different samples, the store has {count} that are long enough: "
-            f"use --set samples_per_step={count} or fewer, or ingest more videos"
+            f"use --set samples_per_step={count} or fewer (norm_group and the levels' group must divide the shots of a "
+            "step: set them too if need be), or ingest more videos"
         )
     epoch, batch = divmod(step, count // size)
     return eligible[_permutation(seed, epoch, count)[batch * size : (batch + 1) * size]]

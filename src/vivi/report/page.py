@@ -13,7 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from vivi import __version__
-from vivi.core.files import write_text
+from vivi.core.errors import ViviError
+from vivi.core.files import check_output, write_text
 from vivi.data.store import ShotStore
 from vivi.report.contact_sheets import ShotReport, report_shots
 from vivi.report.figures import COLOURS, loss_figure, monitor_figure, score_figure
@@ -83,6 +84,11 @@ def write_report(
     Raises:
         ViviError: one of the inputs is missing or damaged; the text names it.
     """
+    check_output(out)
+    if store is None and not runs and not scores:
+        raise ViviError("nothing to report: name run folders, score files or a --store")
+    if cuts is not None and store is None:
+        raise ViviError(f"--cuts {cuts} goes with --store, whose shots are compared with them")
     files = tuple(read_scores(path) for path in scores)
     page = _page(
         title=title, store=None if store is None else ShotStore.open(store), cuts=cuts, files=files,

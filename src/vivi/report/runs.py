@@ -9,7 +9,7 @@ from typing import Any
 
 from vivi.core.errors import ViviError
 from vivi.core.files import read_json
-from vivi.core.rundir import RunFolder
+from vivi.core.rundir import FORMAT, VERSION, RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ def read_run(path: Path) -> Run:
     if not folder.experiment.is_file():
         raise ViviError(f"{path} is not a run folder (it has no experiment.json): give the --out of a `vivi pretrain`")
     record = read_json(folder.experiment)
+    if (record.get("format"), record.get("version")) != (FORMAT, VERSION):
+        raise ViviError(f"{path} is not a run folder of this version of vivi (version {VERSION})")
     try:
         lines = tuple(folder.read_metrics())
         settings = dict(record["experiment"])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vivi.core.errors import ViviError
-from vivi.core.files import write_json
+from vivi.core.files import check_output, write_json
 from vivi.core.seeds import rng
 from vivi.data.image_file import PREPROCESSING, printable
 from vivi.data.images import ImageFolder, LabelledImage
@@ -77,6 +77,8 @@ def evaluate(
         ViviError: no usable encoder (CheckpointError), no usable images, or features that are not finite.
     """
     _check_positive(splits=splits, twins=twins, k=k)
+    if out is not None:
+        check_output(out)
     started = time.perf_counter()
     seeds = range(seed, seed + splits)
     trained = load_encoder(encoder)
@@ -171,9 +173,9 @@ def _neighbours(folder: ImageFolder, *, split: _Split, features_PD: Tensor, quer
     return tuple(
         {
             "query": printable(split.test[query].path),
-            "class": folder.classes[split.test[query].label],
+            "class": printable(folder.classes[split.test[query].label]),
             "nearest": [printable(split.train[at].path) for at in found],
-            "nearest_classes": [folder.classes[split.train[at].label] for at in found],
+            "nearest_classes": [printable(folder.classes[split.train[at].label]) for at in found],
         }
         for query, found in zip(chosen_Q.tolist(), found_QK.tolist(), strict=True)
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vivi.core.config import dump
-from vivi.core.errors import ViviError
+from vivi.core.errors import ConfigError, ViviError
 from vivi.core.files import locked, remove_temporaries
 from vivi.core.work import run_units, usable_cores
 from vivi.data.clips import num_videos_for
@@ -82,6 +82,8 @@ def ingest(
         StoreError: `out` holds something else, or a store of other settings or other sources.
         DiskFullError: the same call goes on when there is space.
     """
+    if workers is not None and workers < 1:
+        raise ConfigError(f"--workers {workers}: must be at least 1")
     listing = list_sources(sources, without=out)
     if not listing.candidates and not listing.skipped:
         raise ViviError(f"no files in {', '.join(map(str, sources))}: name video files or folders that hold some")

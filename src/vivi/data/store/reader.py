@@ -143,6 +143,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         StoreError: there is no store, its ingest is unfinished, or it is of another format or version.
     """
+    if path.is_file():
+        raise StoreError(f"{path} is a file: give the folder that vivi ingest wrote")
     if not path.is_dir():
         raise StoreError(f"{path}: no such folder; make a store with vivi ingest SOURCE... --out {path}")
     if not (path / layout.MANIFEST).exists():
