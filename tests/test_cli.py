@@ -35,6 +35,10 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert "greater than 0" in fails(capsys, "ingest", texts, "--out", out, "--fps", "0")
     assert "absent" in fails(capsys, "ingest", tmp_path / "absent", "--out", tmp_path / "out2")
     assert "did you mean 'VIVI-Ex(4)'" in fails(capsys, "pretrain", "VIVI-X", "--data", tiny_store, "--out", out)
+    (texts / "clip.mp4").write_text("no video either")
+    (tmp_path / "cuts.csv").write_text("path,seconds\nother.mp4,3\n")
+    unnamed = fails(capsys, "ingest", texts, "--out", tmp_path / "out3", "--shots", tmp_path / "cuts.csv")
+    assert "names none of the 1 videos; they are called like 'clip.mp4'" in unnamed
     base = ("pretrain", "VIVI-Ex(4)", "--tiny", "--data", tiny_store, "--out", tmp_path / "run")
     assert "did you mean 'optimiser'" in fails(capsys, *base, "--set", "optimizer.momentum=1")
     assert "norm_group" in fails(capsys, *base, "--set", "norm_group=5")

@@ -78,7 +78,9 @@ def ingest(
         memory: bytes of address space of one worker, None for no limit.
 
     Raises:
-        ViviError: a source is missing; no usable video (skipped.csv is written); `out` is in use or not writable.
+        ConfigError: fewer than one worker.
+        ViviError: a source is missing; known cuts name no video; no usable video (skipped.csv is written); `out` is
+            in use or not writable.
         StoreError: `out` holds something else, or a store of other settings or other sources.
         DiskFullError: the same call goes on when there is space.
     """
@@ -87,6 +89,7 @@ def ingest(
     listing = list_sources(sources, without=out)
     if not listing.candidates and not listing.skipped:
         raise ViviError(f"no files in {', '.join(map(str, sources))}: name video files or folders that hold some")
+    settings.shots.check([candidate.path for candidate in listing.candidates])
     refuse_foreign(out)
     job = Job.of(listing, settings=dump(settings))
     try:

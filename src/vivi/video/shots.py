@@ -26,7 +26,7 @@ from pydantic import Field
 from vivi.core.config import build, config
 from vivi.core.errors import ConfigError
 from vivi.core.files import sha256_file
-from vivi.video.cuts import cuts_of, read_cuts
+from vivi.video.cuts import CutsError, cuts_of, read_cuts
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,9 @@ class ShotMethod(ABC):
     def signature(self, image_HWC: NDArray[np.uint8]) -> Signature:  # noqa: ARG002
         """What the method keeps of one RGB frame; None where it looks at times only."""
         return None
+
+    def check(self, videos: Sequence[str]) -> None:  # noqa: B027 (most methods need nothing)
+        """See before the work that the method can cut some of these videos, given by their relative paths."""
 
     @abstractmethod
     def boundaries(self, signatures: Sequence[Signature], *, seconds: Sequence[float], video: str) -> list[int]:
@@ -140,6 +143,15 @@ class KnownCuts(ShotMethod):
     file: str
     sha256: str = ""
     """Of the file's bytes; empty accepts any."""
+
+    def check(self, videos: Sequence[str]) -> None:
+        """See before the work that the file speaks of at least one of these videos.
+
+        Raises:
+            CutsError: it names none of them.
+        """
+        if videos and not set(read_cuts(Path(self.file))) & set(videos):
+            raise CutsError(f"{self.file} names none of the {len(videos)} videos; they are called like {videos[0]!r}")
 
     def boundaries(self, signatures: Sequence[Signature], *, seconds: Sequence[float], video: str) -> list[int]:  # noqa: ARG002
         """The first frame at or behind each cut."""
