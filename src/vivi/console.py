@@ -83,7 +83,7 @@ def ingest_progress() -> Iterator[Callable[["IngestProgress"], None]]:
 @contextmanager
 def training_progress(experiment: "Experiment") -> Iterator[Callable[[dict[str, float]], None]]:
     """A bar for `vivi.training.loop.pretrain`."""
-    from vivi.training.monitor import has_tensorboard
+    from vivi.training.board import has_tensorboard
 
     if not has_tensorboard():
         Console(stderr=True).print(

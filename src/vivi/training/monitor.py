@@ -1,10 +1,9 @@
 """The log of a run: metrics.jsonl, TensorBoard where it is installed, the online kNN."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -14,10 +13,8 @@ from vivi.core.rundir import RunFolder
 from vivi.data.image_reader import read_batches
 from vivi.data.images import ImageFolder, LabelledImage
 from vivi.probe import features, knn
+from vivi.training.board import Board, has_tensorboard
 from vivi.training.state import TrainState
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 
 class OnlineKNN:
@@ -53,15 +50,12 @@ class Monitor:
         self._run = run
         self._knn = knn
         self._first_step = first_step
-        self._board: SummaryWriter | None = None
+        self._board: Board | None = None
 
     def __enter__(self) -> Self:
         """Open TensorBoard's file."""
         if has_tensorboard():
-            from torch.utils.tensorboard import SummaryWriter
-
-            folder = str(self._run.path / "tensorboard")
-            self._board = SummaryWriter(folder, purge_step=self._first_step + 1)
+            self._board = Board(self._run.path / "tensorboard", first_step=self._first_step)
         return self
 
     def __exit__(
@@ -81,15 +75,8 @@ class Monitor:
             line = line | {"knn": self._knn.accuracy(state)}
         self._run.append_metrics(line)
         if self._board is not None:
-            for name, value in line.items():
-                self._board.add_scalar(name, value, state.step)
-            self._board.flush()
+            self._board.add(line, step=state.step)
         return line
-
-
-def has_tensorboard() -> bool:
-    """Whether TensorBoard's writer is installed (extra `tensorboard`)."""
-    return importlib.util.find_spec("tensorboard") is not None
 
 
 def _decoded(root: Path, images: Sequence[LabelledImage], *, size: int) -> tuple[list[Tensor], Tensor]:
