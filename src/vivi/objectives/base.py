@@ -1,12 +1,12 @@
 """What every loss of the framework is: a question, a local head, a criterion (paper, section 3).
 
 A frame objective sees S shots of L frames and asks on views of them; a video objective sees N videos of K shot
-embeddings. Objectives know nothing of ranks, chunks or weights: the model gathers between `forward` and `criterion`.
+embeddings; labelled images come as S shots of one frame. Objectives know nothing of ranks, chunks or weights: the
+model gathers between `forward` and `criterion`.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,8 @@ class Question:
     views: Tensor
     """views_SVCHW for a frame objective (V views of each of S shots), views_NKD for a video objective."""
     targets: Tensor | None = None
-    """The answer, one row per row of `views`; None where the identity of the row is the answer."""
+    """The answer, one row per row of `views`; None where the identity of the row is the answer, or, for images that
+    carry labels, where labels_S (int64) are it: the model puts them in."""
     pooled: int | None = None
     """Frame objectives: how many of each shot's views, from the first, enter the pooling; None: all. Views that are
     not to be pooled, such as turned frames, stand behind those that are."""
@@ -44,7 +45,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def pretext(self, x: Tensor, *, draw: Draw) -> Question:
-        """Pose the question on frames_SLCHW or on shots_NKD; `draw` gives random numbers, one a row."""
+        """Pose the question on frames_SLCHW (in [-1, 1]) or on shots_NKD; `draw` gives random numbers, one a row."""
 
     @abstractmethod
     def forward(self, embeddings: Tensor) -> Predictions:
@@ -63,12 +64,38 @@ class Objective(nn.Module, ABC):
 class ObjectiveConfig(ABC):
     """The frozen values of an objective; subclasses stand beside their objective."""
 
-    min_views: ClassVar[int] = 1
-    """Frame objectives: how many frames of a shot they need."""
+    @property
+    def min_views(self) -> int:
+        """Frame objectives: how many frames of a shot they need."""
+        return 1
+
+    @property
+    def min_shots(self) -> int:
+        """Video objectives: how many shots of a video they need."""
+        return 2
+
+    @property
+    def min_side(self) -> int:
+        """Frame objectives: the smallest side in pixels of a frame that they can work with."""
+        return 1
 
     @abstractmethod
-    def build(self, feature_dim: int) -> Objective:
-        """The objective for embeddings of `feature_dim` numbers."""
+    def build(self, feature_dim: int, *, shots: int) -> Objective:
+        """The objective for embeddings of `feature_dim` numbers and `shots` shots of each video.
+
+        Raises:
+            ValueError: a video objective, and `shots` is below `min_shots`.
+        """
+
+    def require(self, shots: int) -> None:
+        """Refuse too few shots: video objectives call this where they are built.
+
+        Raises:
+            ValueError: `shots` is below `min_shots`.
+        """
+        if shots < self.min_shots:
+            name = type(self).__name__
+            raise ValueError(f"sampling.shots: {name} needs at least {self.min_shots} shots of a video, got {shots}")
 
 
 def at_least_float32(x: Tensor) -> Tensor:

@@ -8,24 +8,41 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from vivi.core.config import config
 from vivi.core.seeds import Draw
-from vivi.nn.heads import LSTMPredictor, Predictor, linear
+from vivi.nn.heads import LSTMPredictor, Predictor, projection
 from vivi.objectives.base import Objective, ObjectiveConfig, Predictions, Question, at_least_float32
 
 
 @config
 class InfoNCE(ObjectiveConfig):
-    """Shot embeddings are mapped to `projection` numbers (None: taken as they are) and predicted by `predictor`."""
+    """Shot embeddings are mapped to `projection` numbers (None: taken as they are) and predicted by `predictor`.
+
+    The rest is off in the paper's equation. `symmetric`: the same predictor also reads the shots from the last to the
+    first, and the loss is the mean of both directions. `normalise`: scores are cosines. `temperature` divides scores.
+    """
 
     predictor: Predictor = LSTMPredictor()
     projection: Annotated[int, Field(ge=1)] | None = 512
+    symmetric: bool = False
+    normalise: bool = False
+    temperature: Annotated[float, Field(gt=0)] = 1.0
 
-    def build(self, feature_dim: int) -> Objective:
-        """The objective for shot embeddings of `feature_dim` numbers."""
+    @property
+    def min_shots(self) -> int:
+        """One shot to predict from and the one that lies `ahead`."""
+        return self.predictor.ahead + 1
+
+    def build(self, feature_dim: int, *, shots: int) -> Objective:
+        """The objective for shot embeddings of `feature_dim` numbers; any `shots` of at least `min_shots` will do.
+
+        Raises:
+            ValueError: `shots` is below `min_shots`.
+        """
+        self.require(shots)
         return InfoNCEObjective(self, feature_dim=feature_dim)
 
 
@@ -34,23 +51,38 @@ class InfoNCEObjective(Objective):
 
     def __init__(self, config: InfoNCE, *, feature_dim: int) -> None:
         super().__init__()
-        dim = config.projection or feature_dim
-        self.projection = linear(feature_dim, outputs=dim) if config.projection else nn.Identity()
-        self.predictor = config.predictor.build(dim)
+        self.config = config
+        self.projection = projection(feature_dim, outputs=config.projection)
+        self.predictor = config.predictor.build(config.projection or feature_dim)
 
     def pretext(self, x: Tensor, *, draw: Draw) -> Question:  # noqa: ARG002 (nothing is random)
         """Show the shots in their order; later shots are the answer."""
         return Question(views=x)
 
     def forward(self, embeddings: Tensor) -> Predictions:
-        """shots_NKD -> (predictions_NTP of the last T shots, candidates_NKP)."""
-        predictions_NTP, candidates_NKP = self.predictor(self.projection(embeddings))
-        return predictions_NTP, candidates_NKP
+        """shots_NKD -> (predictions_NTP of the last T shots, candidates_NKP), in the shots' order.
+
+        If symmetric, a third: predictions_NTP of the first T shots from those behind them, the first shot last.
+        """
+        shots_NKD = self.projection(embeddings)
+        predictions_NTP, candidates_NKP = self._predict(shots_NKD)
+        if not self.config.symmetric:
+            return predictions_NTP, candidates_NKP
+        return predictions_NTP, candidates_NKP, self._predict(shots_NKD.flip(1))[0]
 
     def criterion(self, predictions: Predictions, *, targets: Tensor | None) -> Tensor:  # noqa: ARG002
-        """The mean cross-entropy over videos and predicted shots."""
+        """The mean cross-entropy over videos, predicted shots and, if symmetric, directions."""
         assert isinstance(predictions, tuple)
-        return info_nce(predictions[0], candidates_NKP=predictions[1])
+        forward_NTP, candidates_NKP, *backward = predictions
+        losses = [info_nce(forward_NTP, candidates_NKP=candidates_NKP)]
+        losses += [info_nce(each, candidates_NKP=candidates_NKP.flip(1)) for each in backward]
+        return torch.stack(losses).mean()
+
+    def _predict(self, shots_NKD: Tensor) -> tuple[Tensor, Tensor]:
+        predictions_NTP, candidates_NKP = self.predictor(shots_NKD)
+        if self.config.normalise:
+            predictions_NTP, candidates_NKP = F.normalize(predictions_NTP, dim=-1), F.normalize(candidates_NKP, dim=-1)
+        return predictions_NTP / self.config.temperature, candidates_NKP
 
     def chance(self, rows: int, *, columns: int) -> float:
         """Ln of the number of classes, 1 + (N - 1) K."""
