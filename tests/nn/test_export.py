@@ -9,54 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.reference.encoder_folder import SMALL, edit, one_line, resign, save, trained
 
 import vivi
 from vivi.core.errors import CheckpointError, DiskFullError
-from vivi.core.files import TEMPORARY, sha256_file
-from vivi.nn.export import load_encoder, random_twin, save_encoder
-from vivi.nn.norm import BatchNorm, GroupNormWS, commit_running_averages
+from vivi.core.files import TEMPORARY
+from vivi.nn.export import load_encoder, random_twin
+from vivi.nn.norm import BatchNorm, GroupNormWS
 from vivi.nn.resnet_v2 import ResNetV2
-
-SMALL = ResNetV2(depth=18, width=0.125)
-
-
-def trained(encoder=SMALL, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    module = encoder.build(generator=generator)
-    module(torch.randn(8, 3, 32, 32, generator=generator))
-    commit_running_averages(module)
-    return module.eval()
-
-
-def save(folder, module=None, *, encoder=SMALL, name="VIVI-Ex(4)", **changes):
-    facts = {"steps": 12, "a|b": "line\nbreak"} | changes
-    module = trained(encoder) if module is None else module
-    save_encoder(folder, module, encoder=encoder, image_size=32, name=name, card="Made by a *test*.", details=facts)
-    return module
-
-
-@pytest.fixture
-def saved(tmp_path):
-    save(tmp_path / "encoder")
-    return tmp_path / "encoder"
-
-
-@pytest.fixture
-def images():
-    return torch.randint(256, (3, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-
-
-def resign(folder):
-    """Make the manifest agree with the files, as a forger would."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sha256"] = {name: sha256_file(folder / name) for name in manifest["sha256"]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-
-
-def edit(path, change):
-    value = json.loads(path.read_text())
-    change(value)
-    path.write_text(json.dumps(value))
 
 
 @pytest.mark.parametrize(
@@ -220,12 +180,6 @@ def test_a_rename_that_fails_brings_the_older_export_back(saved, monkeypatch):
         save(saved, trained(seed=1))
     assert load_encoder(saved).fingerprint == before
     assert [path.name for path in saved.parent.iterdir()] == ["encoder"]
-
-
-def one_line(path, text):
-    with pytest.raises(CheckpointError, match=text) as caught:
-        load_encoder(path)
-    assert "\n" not in str(caught.value)
 
 
 def test_folders_that_are_none(saved, tmp_path):

@@ -1,8 +1,9 @@
 """Made-up runs, scores and stores: the report is tested on what it reads, not on how that came about."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,12 @@ Result = tuple[str, str, int, int, tuple[float, float]]
 """probe, weights, correct, total, interval"""
 
 
-def result(task: str, entry: Result) -> dict[str, Any]:
+def result(task: str, entry: Result, *, guessing: dict[str, float]) -> dict[str, Any]:
     probe, weights, correct, total, interval = entry
+    details = {"seed": 0} | ({"guessing": guessing[probe]} if probe in guessing else {})
     return {
         "task": task, "probe": probe, "weights": weights, "correct": correct, "total": total,
-        "accuracy": correct / total, "interval": list(interval), "details": {"seed": 0},
+        "accuracy": correct / total, "interval": list(interval), "details": details,
     }  # fmt: skip
 
 
@@ -38,6 +40,8 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         neighbours: Sequence[dict[str, Any]] = (),
         encoder_path: str | None = None,
         classes: Sequence[str] = ("arrow", "star", "ring", "fish"),
+        guessing: Mapping[str, float] = MappingProxyType({}),
+        remarks: Sequence[str] | None = None,
     ) -> Path:
         path = tmp_path / "scores" / f"{len(list(tmp_path.glob('scores/*')))}-scores.json"
         path.parent.mkdir(exist_ok=True)
@@ -49,10 +53,10 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
                 "path": str(data), "classes": list(classes), "train": 40, "test": 100,
                 "split": "given: train, test", "majority": 0.25,
             },
-            "results": [result(task, entry) for entry in results],
+            "results": [result(task, entry, guessing=dict(guessing)) for entry in results],
             "neighbours": list(neighbours),
             "skipped": [],
-        }  # fmt: skip
+        } | ({} if remarks is None else {"remarks": list(remarks)})  # fmt: skip
         path.write_text(json.dumps(record))
         return path
 

@@ -130,6 +130,28 @@ def test_names_from_files_are_shown_and_never_obeyed(tmp_path, make_store, make_
     assert "alert(1)" in "".join(page.text)
 
 
+def test_a_classifiers_scores_and_what_is_missing_are_shown(tmp_path, make_scores):
+    named = [("knn", "trained", 70, 100, (0.6, 0.79)), ("top-1", "trained", 41, 100, (0.31, 0.52)),
+             ("top-5", "trained", 83, 100, (0.74, 0.9))]  # fmt: skip
+    paths = [
+        make_scores("Co", named, guessing={"top-5": 0.625}),
+        make_scores("Sup", named[:1], remarks=[f"No top-1: {HOSTILE}"]),
+    ]
+    report = write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=[], scores=paths)
+    page = Reader(report.read_text())
+    words = " ".join("".join(page.text).split())
+    for told in ("41.0", "31.0 to 52.0", "83.0", "62.5", "(top-5: the five)", "classifier that was trained with"):
+        assert told in words
+    assert "Sup, what: No top-1: <script>alert(1)" in words and "script" not in page.tags
+
+
+def test_without_a_classifier_the_page_says_nothing_of_one(tmp_path, make_scores):
+    scores = make_scores("A", [("knn", "trained", 70, 100, (0.6, 0.79))])
+    report = write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=[], scores=[scores])
+    text = "".join(Reader(report.read_text()).text)
+    assert "top-" not in text and "classifier" not in text
+
+
 def test_shots_are_compared_with_the_true_cuts(tmp_path, make_store, make_run, make_scores, images):
     parts = everything(make_store, make_run, make_scores, images)
     words = "|".join(Reader(write_report(tmp_path / "r.html", title="t", **parts).read_text()).text)

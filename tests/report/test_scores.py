@@ -119,6 +119,41 @@ def test_results_of_further_seeds_are_counted_not_mixed(make_scores):
     assert file.more_seeds == 1
 
 
+def test_a_classifiers_scores_are_columns_of_their_own(make_scores):
+    named = [row("knn", "trained", HIGH), row("top-1", "trained", MIDDLE), row("top-5", "trained", HIGH)]
+    files = [
+        read_scores(make_scores("VIVI", [row("knn", "trained", MIDDLE), row("knn", "random", LOW)])),
+        read_scores(make_scores("Co", [*named, row("knn", "random", LOW)], guessing={"top-5": 0.9})),
+    ]
+    table = score_table(files)
+    assert [(str(column), column.guessing) for column in table.columns] == [
+        ("what (knn)", 0.25), ("what (top-1)", 0.25), ("what (top-5)", 0.9),
+    ]  # fmt: skip
+    knn, first, _ = table.columns
+    assert table.methods == (RANDOM, "VIVI", "Co")
+    assert (RANDOM, first) not in table.cells and ("VIVI", first) not in table.cells
+    verdict = judge(table, method="Co")
+    assert verdict.wins == (knn,) and verdict.compared == 1
+    assert "above it in 1 of 1" in against_random(table, method="Co")
+    assert "| Co | 70.0 [60.0, 79.0] | 40.0 [30.0, 50.0] | 70.0 [60.0, 79.0] |" in as_markdown(table)
+
+
+def test_remarks_are_read_and_older_files_have_none(make_scores):
+    results = [row("knn", "trained", HIGH)]
+    assert read_scores(make_scores("A", results, remarks=["No top-1: why"])).remarks == ("No top-1: why",)
+    assert read_scores(make_scores("A", results)).remarks == ()
+
+
+def test_details_that_cannot_be_are_damage(make_scores):
+    path = make_scores("A", [row("knn", "trained", HIGH)])
+    record = json.loads(path.read_text())
+    for details in (None, {"guessing": "often"}):
+        record["results"][0]["details"] = details
+        path.write_text(json.dumps(record))
+        with pytest.raises(ViviError, match="damaged"):
+            read_scores(path)
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [

@@ -1,9 +1,10 @@
 """The encoder folder: what a run ends with, and what evaluation, other programs and timm read.
 
-config.json         timm's `local-dir:` description, and under "vivi" our own
-model.safetensors   weights under timm's names, adapted to timm's epsilons where timm has this network
-README.md           model card, free to be edited
-manifest.json       format, version, sha256 of the two files above it
+config.json              timm's `local-dir:` description, and under "vivi" our own
+model.safetensors        weights under timm's names, adapted to timm's epsilons where timm has this network
+classifier.safetensors   only after training with labels: the linear classifier, see `vivi.nn.classifier`
+README.md                model card, free to be edited
+manifest.json            format, version, sha256 of the other files, the card excepted
 """
 
 import hashlib
@@ -15,12 +16,15 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vivi.core import config
 from vivi.core.errors import CheckpointError, ConfigError, ViviError
 from vivi.core.files import atomic_folder, read_json, write_bytes, write_json, write_text
 from vivi.core.seeds import torch_generator
+from vivi.nn import classifier as classifiers
 from vivi.nn import manifest
+from vivi.nn.classifier import Classifier
 from vivi.nn.encoder import Encoder, TimmForm
 from vivi.nn.model_card import model_card
 
@@ -31,6 +35,9 @@ WEIGHTS = "model.safetensors"
 class LoadedEncoder(nn.Module):
     """An encoder with what belongs to it, in eval mode; images_BCHW (float, RGB in [-1, 1]) -> features_BD."""
 
+    _weight_CD: Tensor
+    _bias_C: Tensor
+
     def __init__(
         self,
         encoder: nn.Module,
@@ -40,6 +47,7 @@ class LoadedEncoder(nn.Module):
         name: str,
         details: Mapping[str, Any],
         fingerprint: str,
+        classifier: Classifier | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -49,7 +57,12 @@ class LoadedEncoder(nn.Module):
         self.name = name
         self.details = dict(details)
         self.fingerprint = fingerprint
-        """Twelve hexadecimal digits that change with the weights."""
+        """Twelve hexadecimal digits that change with the weights of the encoder."""
+        self._classes = None if classifier is None else classifier.classes
+        for name in ("weight_CD", "bias_C"):  # buffers, so that they follow the encoder from device to device
+            self.register_buffer(
+                f"_{name}", None if classifier is None else getattr(classifier, name), persistent=False
+            )
         self.eval()
 
     @property
@@ -57,9 +70,26 @@ class LoadedEncoder(nn.Module):
         """D."""
         return self.config.feature_dim
 
+    @property
+    def classifier(self) -> Classifier | None:
+        """The linear classifier trained with the encoder, on its device, in its number type; None without one."""
+        if self._classes is None:
+            return None
+        return Classifier(weight_CD=self._weight_CD, bias_C=self._bias_C, classes=self._classes)
+
     def forward(self, images_BCHW: Tensor) -> Tensor:
         """features_BD of images as `preprocess` gives them."""
         return self.encoder(images_BCHW)  # type: ignore[no-any-return]
+
+    def logits(self, images_BCHW: Tensor) -> Tensor:
+        """logits_BC of images as `preprocess` gives them, in the order of `classifier.classes`.
+
+        Raises:
+            CheckpointError: the encoder has no classifier.
+        """
+        if self._classes is None:
+            raise CheckpointError(f"{self.name} has no classifier: only runs with labelled images leave one")
+        return functional.linear(self.encoder(images_BCHW), self._weight_CD, self._bias_C)
 
     @staticmethod
     def preprocess(images_BCHW: Tensor) -> Tensor:
@@ -82,6 +112,7 @@ def save_encoder(
     name: str,
     card: str,
     details: Mapping[str, Any],
+    classifier: Classifier | None = None,
 ) -> None:
     """Write an encoder folder; it appears whole or not at all. An older export of the same name is replaced.
 
@@ -91,29 +122,40 @@ def save_encoder(
         name: the model's name, e.g. "VIVI-Ex(4)".
         card: what the model is, in Markdown; the first part of its card.
         details: facts for the card's table, JSON values.
+        classifier: the linear layer that was trained on the encoder's features, if there is one.
 
     Raises:
+        ValueError: the classifier is for another number of features.
         CheckpointError: the folder exists and is not an encoder folder of this name.
         DiskFullError: the disk is full; an older export is intact.
     """
+    if classifier is not None and classifier.feature_dim != encoder.feature_dim:
+        raise ValueError(f"classifier: for {classifier.feature_dim} features, the encoder has {encoder.feature_dim}")
     folder = Path(folder)
     _check_replaceable(folder, name)
     form = encoder.timm_form()
     state = module.state_dict() if form is None else encoder.to_timm(module.state_dict())
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    ours = {
+    ours: dict[str, Any] = {
         "name": name,
         "image_size": image_size,
         "encoder": config.dump(encoder),
         "timm_epsilons": form is not None,
         "details": dict(details),
     }
+    files = {WEIGHTS: safetensors.torch.save(tensors, metadata={"format": "pt"})}
+    if classifier is not None:
+        ours["classes"] = [classifiers.text(each) for each in classifier.classes]
+        files[classifiers.FILE] = classifiers.to_bytes(classifier)
+    text = model_card(
+        card, name=name, encoder=encoder, image_size=image_size, form=form, details=details, classifier=classifier
+    )
     with atomic_folder(folder) as fresh:
-        write_bytes(fresh / WEIGHTS, safetensors.torch.save(tensors, metadata={"format": "pt"}))
+        for file, data in files.items():
+            write_bytes(fresh / file, data)
         write_json(fresh / CONFIG, {**_timm_config(form, encoder, image_size, name), "vivi": ours})
-        text = model_card(card, name=name, encoder=encoder, image_size=image_size, form=form, details=details)
         write_text(fresh / "README.md", text)
-        manifest.write(fresh, (CONFIG, WEIGHTS))
+        manifest.write(fresh, (CONFIG, *files))
 
 
 def load_encoder(path: Path | str) -> LoadedEncoder:
@@ -129,6 +171,7 @@ def load_encoder(path: Path | str) -> LoadedEncoder:
         encoder = config.load(ours["encoder"], Encoder, source=str(folder / CONFIG))  # type: ignore[type-abstract]
         image_size, name, details = int(ours["image_size"]), str(ours["name"]), dict(ours["details"])
         adapted = bool(ours["timm_epsilons"])
+        classes = classifiers.checked_names(ours["classes"]) if "classes" in ours else None
     except ConfigError as error:
         raise CheckpointError(f"{error}: made by another version of vivi, load it with that one") from error
     except (ViviError, KeyError, TypeError, ValueError) as error:
@@ -142,11 +185,14 @@ def load_encoder(path: Path | str) -> LoadedEncoder:
         name=name,
         details=details,
         fingerprint=sums[WEIGHTS][:12],
+        classifier=None if classes is None else _read_classifier(folder, classes=classes, encoder=encoder),
     )
 
 
 def random_twin(source: "Path | str | LoadedEncoder", *, seed: int) -> LoadedEncoder:
     """The same network with random weights, fixed by `seed`, in eval mode on the CPU: the baseline of every evaluation.
+
+    It has no classifier.
 
     Raises:
         CheckpointError: as `load_encoder`, where a path is given.
@@ -218,3 +264,8 @@ def _read_weights(path: Path, encoder: Encoder, *, adapted: bool) -> nn.Module:
         raise CheckpointError(f"{path} holds other tensors than its {CONFIG} describes: export the encoder again")
     module.load_state_dict(encoder.from_timm(tensors) if adapted else tensors, assign=True)
     return module
+
+
+def _read_classifier(folder: Path, *, classes: tuple[str, ...], encoder: Encoder) -> Classifier:
+    manifest.check(folder, (classifiers.FILE,))
+    return classifiers.read_classifier(folder / classifiers.FILE, classes=classes, feature_dim=encoder.feature_dim)

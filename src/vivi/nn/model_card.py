@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from vivi.nn.classifier import FILE, Classifier
 from vivi.nn.encoder import Encoder, TimmForm
 
 _FRONT = """\
@@ -43,11 +44,40 @@ import torch
 
 {restore}```
 """
+_CLASSIFIER = """\
+It was trained with labels too: `{file}` holds the linear classifier that was trained with it, and `config.json` the
+names of its {count} classes.
+
+```python
+logits_BC = encoder.logits(encoder.preprocess(images_BCHW))
+names = [encoder.classifier.classes[best] for best in logits_BC.argmax(dim=1).tolist()]
+```
+"""
+_TIMM_CLASSIFIER = """\
+The classifier on the timm model, after the statements above if they are used (timm's `resnetv2` has a 1x1 convolution
+there, `head.fc`):
+
+```python
+from safetensors.torch import load_file
+
+classifier = load_file("path/to/this/folder/{file}")
+encoder.reset_classifier(len(classifier["bias"]))
+layer = encoder.get_classifier()
+layer.load_state_dict({{"weight": classifier["weight"].view_as(layer.weight), "bias": classifier["bias"]}})
+```
+"""
 _NO_TIMM = "timm has no model of this shape (its group norm has 32 groups in every layer): load it with vivi.\n"
 
 
 def model_card(
-    text: str, *, name: str, encoder: Encoder, image_size: int, form: TimmForm | None, details: Mapping[str, Any]
+    text: str,
+    *,
+    name: str,
+    encoder: Encoder,
+    image_size: int,
+    form: TimmForm | None,
+    details: Mapping[str, Any],
+    classifier: Classifier | None = None,
 ) -> str:
     """The card in Markdown, with the front matter that model hubs read."""
     parts = [
@@ -55,7 +85,9 @@ def model_card(
         f"# {name}\n",
         f"{text.strip()}\n",
         _VIVI.format(size=image_size, dim=encoder.feature_dim),
+        *([] if classifier is None else [_CLASSIFIER.format(file=FILE, count=len(classifier.classes))]),
         _NO_TIMM if form is None else _timm_part(form),
+        *([] if classifier is None or form is None else [_TIMM_CLASSIFIER.format(file=FILE)]),
         f"## Facts\n\n{_table({'image size': image_size, 'features': encoder.feature_dim, **details})}",
     ]
     return "\n".join(parts)

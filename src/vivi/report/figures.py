@@ -110,7 +110,8 @@ def _intervals(panel: Axes, table: ScoreTable, *, columns: Sequence[Column]) -> 
                 colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
                 panel.plot([100 * cell.low, 100 * cell.high], [y, y], color=colour, linewidth=1.6)
                 panel.plot([100 * cell.accuracy], [y], color=colour, marker=marker, markersize=4.5)
-        panel.axvline(100 * column.guessing, color="#666666", linewidth=1.0, linestyle=(0, (1, 3)))
+        colour = "#666666" if column.guessing == columns[0].guessing else COLOURS[at % len(COLOURS)]
+        panel.axvline(100 * column.guessing, color=colour, linewidth=1.0, linestyle=(0, (1, 3)))
     panel.set_xlabel("accuracy, %")
     panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.set_xlim(left=0)

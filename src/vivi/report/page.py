@@ -53,6 +53,11 @@ class Page:
     colours: tuple[str, ...] = COLOURS
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """Why scores that could be expected are not there, each with its encoder and its task."""
+        return tuple(f"{file.encoder}, {file.task}: {remark}." for file in self.score_files for remark in file.remarks)
+
+    @property
     def probes(self) -> tuple[str, ...]:
         """Names of the probes, in the order of their colours."""
         return () if self.scores is None else tuple(sorted({column.probe for column in self.scores.columns}))

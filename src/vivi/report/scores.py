@@ -52,8 +52,8 @@ class ScoreFile:
     task: str
     data: Path
     classes: int
-    guessing: float
-    """What always answering with the most frequent class gives."""
+    guessing: dict[str, float]
+    """By probe, what always giving the same answer gives: the most frequent class; for top-5, the five of them."""
     train: int
     test: int
     split: str
@@ -63,6 +63,8 @@ class ScoreFile:
     """By (probe, weights); of several seeds the first."""
     more_seeds: int
     """Results of further seeds, which stand in the file and not in the table."""
+    remarks: tuple[str, ...]
+    """Why a score that could be expected is not there."""
     neighbours: tuple[Neighbours, ...]
 
 
@@ -83,9 +85,12 @@ def read_scores(path: Path) -> ScoreFile:
 
 def _parse(path: Path, record: dict[str, Any]) -> ScoreFile:
     data, encoder, results = record["data"], record["encoder"], record["results"]
+    most_frequent = max(float(data["majority"]), 1 / len(data["classes"]))
     cells: dict[tuple[str, str], Cell] = {}
+    guessing: dict[str, float] = {}
     for each in results:
         cells.setdefault((str(each["probe"]), str(each["weights"])), _cell(each))
+        guessing.setdefault(str(each["probe"]), float(dict(each["details"]).get("guessing", most_frequent)))
     return ScoreFile(
         path=path,
         encoder=str(encoder["name"]),
@@ -93,13 +98,14 @@ def _parse(path: Path, record: dict[str, Any]) -> ScoreFile:
         task=str(results[0]["task"]),
         data=Path(data["path"]),
         classes=len(data["classes"]),
-        guessing=max(float(data["majority"]), 1 / len(data["classes"])),
+        guessing=guessing,
         train=int(data["train"]),
         test=int(data["test"]),
         split=str(data["split"]),
         skipped=len(record["skipped"]),
         cells=cells,
         more_seeds=len(results) - len(cells),
+        remarks=tuple(map(str, record.get("remarks", ()))),
         neighbours=tuple(_neighbours(each) for each in record["neighbours"]),
     )
 
@@ -128,7 +134,7 @@ class Column:
     task: str
     probe: str
     guessing: float
-    """What always answering with the most frequent class gives."""
+    """What always giving the same answer gives, see `ScoreFile.guessing`."""
 
     def __str__(self) -> str:
         return f"{self.task} ({self.probe})"
@@ -167,7 +173,7 @@ def score_table(files: Sequence[ScoreFile]) -> ScoreTable:
     for file in files:
         for (probe, weights), cell in file.cells.items():
             cells = twins if weights == "random" else trained
-            cells[names[file.path], Column(task=file.task, probe=probe, guessing=file.guessing)] = cell
+            cells[names[file.path], Column(task=file.task, probe=probe, guessing=file.guessing[probe])] = cell
     random = _random_rows(twins)
     rows = list(dict.fromkeys(names[file.path] for file in files))
     return ScoreTable(

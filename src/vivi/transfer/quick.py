@@ -1,6 +1,7 @@
 """Quick evaluation: what frozen features tell about labelled images, beside the same network with random weights."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from vivi.data.image_file import PREPROCESSING, printable
 from vivi.data.images import ImageFolder, LabelledImage
 from vivi.nn.export import LoadedEncoder, load_encoder
 from vivi.probe import NEIGHBOURS, TEMPERATURE, clopper_pearson, knn, nearest
+from vivi.transfer.classified import TOP, remarks, rows_of_classes
 from vivi.transfer.logistic import logistic
 from vivi.transfer.networks import TWIN, Encoded, Network, Progress, encode_folder, judged_networks
+from vivi.transfer.pictures import CENTRE_CROP
 from vivi.transfer.scores import Score, Scores
 
 NEAREST = 5
@@ -58,6 +61,10 @@ def evaluate(
     Images are squashed to the encoder's own size. The random twin has the same network with freshly drawn weights;
     its batch norms keep the running averages they are born with (0 and 1), nothing in it has seen an image.
 
+    Where the encoder has a classifier that knows all classes of the folder by name, its top-1 and top-5 among all
+    classes that it knows are given too, on centre crops of the test images. They mean what they say only if it was
+    not trained on these images.
+
     Args:
         encoder: encoder folder.
         data: labelled images, see `ImageFolder.open`.
@@ -83,9 +90,16 @@ def evaluate(
     seeds = range(seed, seed + splits)
     trained = load_encoder(encoder)
     folders = [ImageFolder.open(data, seed=each, max_train=max_train, max_test=max_test) for each in seeds]
+    rows_C = rows_of_classes(trained.classifier, classes=folders[0].classes)
     networks = judged_networks(trained, seeds=range(seed, seed + twins), device=device)
     encoded = encode_folder(
-        networks, folders=folders, size=trained.image_size, batch=batch, device=device, progress=progress
+        networks,
+        folders=folders,
+        size=trained.image_size,
+        batch=batch,
+        device=device,
+        progress=progress,
+        classified=set() if rows_C is None else {image.path for folder in folders for image in folder.test},
     )
     encoding = time.perf_counter() - started
     parts = [_split(folder, seed=each, encoded=encoded) for folder, each in zip(folders, seeds, strict=True)]
@@ -94,7 +108,10 @@ def evaluate(
         score
         for split in parts
         for network, features_PD in zip(networks, encoded.features_PD, strict=True)
-        for score in _scores(task, split=split, network=network, features_PD=features_PD, k=k)
+        for score in (
+            *_scores(task, split=split, network=network, features_PD=features_PD, k=k),
+            *_classifier_scores(task, split=split, network=network, encoded=encoded, rows_C=rows_C),
+        )
     )
     scores = Scores(
         encoder=_describe_encoder(encoder, trained),
@@ -102,6 +119,7 @@ def evaluate(
         results=results,
         neighbours=_neighbours(folders[0], split=parts[0], features_PD=encoded.features_PD[0], queries=queries),
         skipped=encoded.skipped,
+        remarks=tuple(remarks(trained.classifier, classes=folders[0].classes)),
         timing={"encoding": encoding, "all": time.perf_counter() - started, "images": len(encoded.row_of)},
     )
     if out is not None:
@@ -136,21 +154,46 @@ def _split(folder: ImageFolder, *, seed: int, encoded: Encoded) -> _Split:
 
 def _scores(task: str, *, split: _Split, network: Network, features_PD: Tensor, k: int) -> tuple[Score, Score]:
     train_ND, test_MD = features_PD[split.train_rows_N], features_PD[split.test_rows_M]
+    test_labels_M = split.test_labels_M
     by_knn_M = knn(train_ND, labels_N=split.train_labels_N, test_MD=test_MD, k=k)
     fit = logistic(train_ND, labels_N=split.train_labels_N, test_MD=test_MD, seed=split.seed)
     of_knn = {"k": min(k, len(train_ND)), "temperature": TEMPERATURE}
     of_fit = {key: value for key, value in asdict(fit).items() if key != "predictions_M"}
     by_fit_M = torch.from_numpy(fit.predictions_M)
     return (
-        _score(task, probe="knn", split=split, network=network, predictions_M=by_knn_M, details=of_knn),
-        _score(task, probe="logistic", split=split, network=network, predictions_M=by_fit_M, details=of_fit),
+        _score(task, probe="knn", split=split, network=network, right_M=by_knn_M == test_labels_M, details=of_knn),
+        _score(task, probe="logistic", split=split, network=network, right_M=by_fit_M == test_labels_M, details=of_fit),
     )
 
 
+def _classifier_scores(
+    task: str, *, split: _Split, network: Network, encoded: Encoded, rows_C: Tensor | None
+) -> Iterator[Score]:
+    """Top-1 and top-5 of the trained network's own classifier; `rows_C` are its rows for the classes of the folder."""
+    classifier = network.module.classifier
+    if classifier is None or rows_C is None:
+        return
+    best_MT = torch.stack([encoded.best_of[image.path] for image in split.test])
+    right_MT = best_MT == rows_C[split.test_labels_M][:, None]
+    details = {"classes": len(classifier.classes), "preprocessing": CENTRE_CROP}
+    yield _score(task, probe="top-1", split=split, network=network, right_M=right_MT[:, 0], details=details)
+    if len(classifier.classes) > TOP:
+        guessing = _guessing(split, classes=len(rows_C), guesses=TOP)
+        right_M, details = right_MT.any(dim=1), {**details, "guessing": guessing}
+        yield _score(task, probe=f"top-{TOP}", split=split, network=network, right_M=right_M, details=details)
+
+
+def _guessing(split: _Split, *, classes: int, guesses: int) -> float:
+    """The share of test images that always naming the most frequent training classes gets right, or chance if more."""
+    frequent = torch.bincount(split.train_labels_N, minlength=classes).argsort(descending=True, stable=True)[:guesses]
+    share = int(torch.isin(split.test_labels_M, frequent).sum()) / len(split.test)
+    return max(share, min(1.0, guesses / classes))
+
+
 def _score(
-    task: str, *, probe: str, split: _Split, network: Network, predictions_M: Tensor, details: dict[str, Any]
+    task: str, *, probe: str, split: _Split, network: Network, right_M: Tensor, details: dict[str, Any]
 ) -> Score:
-    correct, total = int((predictions_M == split.test_labels_M).sum()), len(predictions_M)
+    correct, total = int(right_M.sum()), len(right_M)
     return Score(
         task=task,
         probe=probe,

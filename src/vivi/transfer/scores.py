@@ -12,7 +12,7 @@ class Score:
 
     task: str
     probe: str
-    """"knn" or "logistic"."""
+    """"knn" or "logistic"; "top-1" or "top-5" of the encoder's own classifier."""
     weights: str
     """"trained" or "random"."""
     correct: int
@@ -34,6 +34,8 @@ class Scores:
     """Some seeded test images with the training images nearest to them under the trained weights."""
     skipped: tuple[dict[str, str], ...]
     """Path and reason of every file that gave no image."""
+    remarks: tuple[str, ...]
+    """Why a score that could be expected is not given."""
     timing: dict[str, float]
 
     def as_json(self) -> dict[str, Any]:
