@@ -42,7 +42,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
     base = ("pretrain", "VIVI-Ex(4)", "--tiny", "--data", tiny_store, "--out", tmp_path / "run")
     assert "did you mean 'optimiser'" in fails(capsys, *base, "--set", "optimizer.momentum=1")
     assert "norm_group" in fails(capsys, *base, "--set", "norm_group=5")
-    assert "the store has 20" in fails(capsys, *base, "--set", "samples_per_step=1000", "--set", "norm_group=10")
+    assert "there are 20" in fails(capsys, *base, "--set", "samples_per_step=1000", "--set", "norm_group=10")
     longer = fails(capsys, *base, "--set", "sampling.shots=5", "--set", "samples_per_step=16")
     assert "no video of the store has 5 consecutive shots" in longer
     assert "K=" in longer

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from vivi.core.rundir import RunFolder
 
 if TYPE_CHECKING:
     from vivi.experiment import Experiment
+    from vivi.presets import Preset
+    from vivi.sweep import Sweep, SweepStep
     from vivi.transfer.embed import EmbedSummary
     from vivi.transfer.scores import Scores
     from vivi.video.ingest import IngestSummary
@@ -144,16 +147,26 @@ def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
     plain(f"{out}")
 
 
-def show_presets(presets: Mapping[str, Callable[[], "Experiment"]]) -> None:
+def show_presets(presets: Mapping[str, "Preset"]) -> None:
     """A table of all presets."""
-    table = Table("preset", "N x K x L", "levels", "what it is")
-    for name, build in presets.items():
-        experiment = build()
-        sampling = experiment.sampling
-        levels = [type(level.objective).__name__ for level in (*experiment.frame_levels, *experiment.video_levels)]
-        size = f"{experiment.samples_per_step} x {sampling.shots} x {sampling.frames}"
-        table.add_row(escape(name), size, " + ".join(levels), escape(str(build.__doc__)))
+    table = Table("preset", "a step", "frame, video and image levels", "learns from", "in the paper")
+    for name, preset in presets.items():
+        experiment = preset.build()
+        levels = (*experiment.frame_levels, *experiment.video_levels, *experiment.image_levels)
+        terms = " + ".join(type(level.objective).__name__ for level in levels)
+        table.add_row(escape(name), _step_size(experiment), terms, escape(preset.about), preset.where)
     console().print(table)
+
+
+def _step_size(experiment: "Experiment") -> str:
+    """N x K x L of videos, and the labelled images."""
+    sampling = experiment.sampling
+    parts = []
+    if experiment.uses_videos:
+        parts.append(f"{experiment.samples_per_step} x {sampling.shots} x {sampling.frames}")
+    if experiment.images_per_step:
+        parts.append(f"{experiment.images_per_step} labelled")
+    return " + ".join(parts)
 
 
 def show_experiment(experiment: "Experiment") -> None:
@@ -178,6 +191,8 @@ def show_scores(scores: "Scores", *, out: Path | None) -> None:
         numbers = (f"{score.accuracy:.1%}", interval, str(score.total))
         table.add_row(escape(score.task), score.probe, score.weights, *numbers)
     console().print(table)
+    for remark in scores.remarks:
+        plain(remark)
     if out is not None:
         plain(f"{out}")
 
@@ -187,4 +202,51 @@ def show_embedded(summary: "EmbedSummary", *, out: Path) -> None:
     plain(f"{summary.images} images, {summary.dim} numbers each")
     if summary.skipped:
         plain(f"{summary.skipped} images could not be read: {summary.skipped_file}")
+    plain(f"{out}")
+
+
+def show_explained(experiment: "Experiment") -> None:
+    """Every value of a preset with whose it is, and how many there are of each; in a pipe, a value is one line."""
+    from vivi.presets.provenance import explained
+
+    values = explained(experiment)
+    if console().is_terminal:
+        table = Table("value of --set", "", "from", "why", title=escape(experiment.name))
+        for each in values:
+            table.add_row(escape(each.path), escape(each.value), each.whose, escape(each.note))
+        console().print(table)
+    else:
+        paths, texts = (max(map(len, column)) for column in zip(*((e.path, e.value) for e in values), strict=True))
+        for each in values:
+            plain(f"{each.path:{paths}}  {each.value:{texts}}  {each.whose:8}  {each.note}")
+    counts = Counter(each.whose for each in values)
+    plain(f"{len(values)} values: {', '.join(f'{count} {whose}' for whose, count in counts.most_common())}")
+
+
+@contextmanager
+def sweep_progress(experiment: "Experiment") -> Iterator[Callable[["SweepStep"], None]]:
+    """A bar over the steps of all runs, for `vivi.sweep.sweep`."""
+    with Bar(f"{escape(experiment.name)}, sweep", unit="steps") as bar:
+
+        def show(now: "SweepStep") -> None:
+            steps = experiment.schedule.steps
+            done = (now.run - 1) * steps + (int(now.line["step"]) if now.line else steps)
+            text = training_text(now.line) if now.line else f"scoring, {now.images[0]} of {now.images[1]} images"
+            bar.update(done, total=now.runs * steps, text=f"{now.name}: {text}")
+
+        yield show
+
+
+def show_sweep(result: "Sweep", *, out: Path) -> None:
+    """The runs from the best to the worst, and how far the first can be told from the second."""
+    names = list(result.trials[0].weights)
+    table = Table(*names, "linear probe", "95 % interval", "kNN", "validation images")
+    for trial in result.trials:
+        score, other = trial.linear, trial.knn
+        interval = f"{score.interval[0]:.1%} to {score.interval[1]:.1%}"
+        weights = [f"{trial.weights[name]:g}" for name in names]
+        table.add_row(*weights, f"{score.accuracy:.1%}", interval, f"{other.accuracy:.1%}", str(score.total))
+    console().print(table)
+    plain(result.verdict)
+    plain(f"{result.trials[0].encoder}")
     plain(f"{out}")

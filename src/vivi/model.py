@@ -1,6 +1,6 @@
-"""VIVI: the frame encoder f, the pooling p, the levels and their sum L_S + lambda L_V (paper, section 3.1)."""
+"""VIVI: the frame encoder f, the pooling p, the levels and their sum L_S + lambda L_V + gamma L_SUP (paper, 3.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -13,10 +13,13 @@ from vivi.experiment import Experiment, Level
 from vivi.nn.norm import norm_groups
 from vivi.objectives.base import Encoded, Objective, Predictions, Question, at_least_float32
 
+Term = tuple[Tensor, Tensor | None]
+"""What one level's head is given, and the answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The weighted total and its unweighted parts, by level: "frame/exemplar", "video/infonce"."""
+    """The weighted total and its unweighted parts, by level: "frame/exemplar", "video/infonce", "image/supervised"."""
 
     total: Tensor
     parts: dict[str, Tensor]
@@ -31,20 +34,31 @@ class VIVI(nn.Module):
         dim = experiment.encoder.feature_dim
         self.encoder = experiment.encoder.build()
         self.pooling = experiment.pooling.build(dim)
-        self.frame_objectives = nn.ModuleList(level.objective.build(dim) for level in experiment.frame_levels)
-        self.video_objectives = nn.ModuleList(level.objective.build(dim) for level in experiment.video_levels)
+        shots = experiment.sampling.shots
+        self.frame_objectives = _objectives(experiment.frame_levels, dim=dim, shots=shots)
+        self.video_objectives = _objectives(experiment.video_levels, dim=dim, shots=shots)
+        self.image_objectives = _objectives(experiment.image_levels, dim=dim, shots=1)
         self.levels = named_levels(experiment)
-        self.norm_group = experiment.norm_group
 
     def ask(self, frames_SLCHW: Tensor, *, draws: Mapping[str, Draw]) -> list[Question]:
         """The question of each frame objective, by the draw of its name; without any, the frames themselves."""
         if not self.frame_objectives:
             return [Question(views=frames_SLCHW)]
-        objectives = zip(self.levels, self.frame_objectives, strict=False)
-        return [_objective(each).pretext(frames_SLCHW, draw=draws[name]) for name, each in objectives]
+        named = zip(self._names("frame"), self.frame_objectives, strict=True)
+        return [_objective(each).pretext(frames_SLCHW, draw=draws[name]) for name, each in named]
 
-    def encode(self, questions: Sequence[Question]) -> list[Encoded]:
+    def ask_about_images(self, images_S1CHW: Tensor, *, labels_S: Tensor, draws: Mapping[str, Draw]) -> list[Question]:
+        """The question of each image objective; where it hides no answer of its own, the label is the answer."""
+        named = zip(self._names("image"), self.image_objectives, strict=True)
+        posed = [_objective(each).pretext(images_S1CHW, draw=draws[name]) for name, each in named]
+        return [Question(each.views, labels_S if each.targets is None else each.targets) for each in posed]
+
+    def encode(self, questions: Sequence[Question], *, norm_group: int) -> list[Encoded]:
         """Embeddings of the views of each question; views that several questions share are encoded once.
+
+        Args:
+            questions: of one source: frames or images.
+            norm_group: in training so many consecutive shots (or images) have batch statistics of their own.
 
         Raises:
             ValueError: the shots do not split into norm groups while training.
@@ -52,40 +66,59 @@ class VIVI(nn.Module):
         known: dict[int, Tensor] = {}
         for question in questions:
             if id(question.views) not in known:
-                known[id(question.views)] = self._encode(question.views)
+                known[id(question.views)] = self._encode(question.views, norm_group)
         return [Encoded(known[id(each.views)], each.targets, each.pooled) for each in questions]
 
-    def _encode(self, views_SVCHW: Tensor) -> Tensor:
-        """embeddings_SVD; in training each `norm_group` of consecutive shots has its own batch statistics."""
+    def _encode(self, views_SVCHW: Tensor, norm_group: int) -> Tensor:
+        """embeddings_SVD."""
         shots, views = views_SVCHW.shape[:2]
-        groups, rest = divmod(shots, self.norm_group)
+        groups, rest = divmod(shots, norm_group)
         if rest and self.training:
-            raise ValueError(f"{shots} shots do not split into norm groups of {self.norm_group}")
+            raise ValueError(f"{shots} shots do not split into norm groups of {norm_group}")
         with norm_groups(self.encoder, max(groups, 1)):
             features_BD: Tensor = self.encoder(views_SVCHW.flatten(0, 1))
         return features_BD.view(shots, views, -1)
 
     def losses(
-        self, encoded: Sequence[Encoded], *, shots_per_sample: int, world: World, draws: Mapping[str, Draw]
+        self,
+        frames: Sequence[Encoded],
+        *,
+        images: Sequence[Encoded] = (),
+        shots_per_sample: int,
+        world: World,
+        draws: Mapping[str, Draw],
     ) -> Losses:
-        """L_S + lambda L_V from this rank's embeddings; equal on all ranks.
+        """L_S + lambda L_V + gamma L_SUP from this rank's embeddings; equal on all ranks.
 
         The video level sees the pooled views of the first frame objective, or the frames where there is none.
+
+        Args:
+            frames: the frame questions, encoded; none where nothing is learned from videos.
+            images: the image questions, encoded.
+            shots_per_sample: K.
+            world: the ranks to compare with.
+            draws: of the video objectives, by name.
         """
-        first = encoded[0]
-        pooled_SD = self.pooling(first.embeddings_SVD[:, : first.pooled])
-        shots_NKD = pooled_SD.unflatten(0, (-1, shots_per_sample))
-        terms = [(x.embeddings_SVD, x.targets) for _, x in zip(self.frame_objectives, encoded, strict=False)]
-        for name, objective in zip(list(self.levels)[len(terms) :], self.video_objectives, strict=True):
+        terms: list[Term] = [(x.embeddings_SVD, x.targets) for x in frames[: len(self.frame_objectives)]]
+        if self.video_objectives:
+            pooled_SD = self.pooling(frames[0].embeddings_SVD[:, : frames[0].pooled])
+            terms += self._video_terms(pooled_SD.unflatten(0, (-1, shots_per_sample)), draws)
+        terms += [(x.embeddings_SVD, x.targets) for x in images]
+        objectives = (*self.frame_objectives, *self.video_objectives, *self.image_objectives)
+        parts = {
+            name: compare(_objective(objective), x, targets=targets, level=level, world=world)
+            for (name, level), objective, (x, targets) in zip(self.levels.items(), objectives, terms, strict=True)
+        }
+        weighted = [level.weight * parts[name] for name, level in self.levels.items()]
+        return Losses(total=torch.stack(weighted).sum(), parts=parts)
+
+    def _video_terms(self, shots_NKD: Tensor, draws: Mapping[str, Draw]) -> Iterator[Term]:
+        for name, objective in zip(self._names("video"), self.video_objectives, strict=True):
             question = _objective(objective).pretext(shots_NKD, draw=draws[name])
-            terms.append((question.views, question.targets))
-        parts: dict[str, Tensor] = {}
-        total = shots_NKD.new_zeros((), dtype=torch.promote_types(shots_NKD.dtype, torch.float32))
-        objectives = (*self.frame_objectives, *self.video_objectives)
-        for (name, level), objective, (x, targets) in zip(self.levels.items(), objectives, terms, strict=True):
-            parts[name] = compare(_objective(objective), x, targets=targets, level=level, world=world)
-            total = total + level.weight * parts[name]
-        return Losses(total=total, parts=parts)
+            yield question.views, question.targets
+
+    def _names(self, floor: str) -> list[str]:
+        return [name for name in self.levels if name.startswith(f"{floor}/")]
 
 
 def compare(objective: Objective, embeddings: Tensor, *, targets: Tensor | None, level: Level, world: World) -> Tensor:
@@ -105,9 +138,14 @@ def compare(objective: Objective, embeddings: Tensor, *, targets: Tensor | None,
 
 
 def named_levels(experiment: Experiment) -> dict[str, Level]:
-    """The levels under the names of their loss parts, frame levels first; a repeated name gets a number."""
+    """The levels under the names of their loss parts: frame, video, image; a repeated name gets a number."""
+    floors = (
+        ("frame", experiment.frame_levels),
+        ("video", experiment.video_levels),
+        ("image", experiment.image_levels),
+    )
     named: dict[str, Level] = {}
-    for floor, levels in (("frame", experiment.frame_levels), ("video", experiment.video_levels)):
+    for floor, levels in floors:
         for level in levels:
             name = f"{floor}/{type(level.objective).__name__.lower()}"
             repeats = sum(each.split("#")[0] == name for each in named)
@@ -117,14 +155,22 @@ def named_levels(experiment: Experiment) -> dict[str, Level]:
 
 def chance_levels(experiment: Experiment) -> dict[str, float]:
     """For each loss part, its value for a network that knows nothing; drawn beside the curves."""
-    frame = (experiment.shots_per_step, experiment.sampling.frames)
-    video = (experiment.samples_per_step, experiment.sampling.shots)
+    shapes = {
+        "frame": (experiment.shots_per_step, experiment.sampling.frames),
+        "video": (experiment.samples_per_step, experiment.sampling.shots),
+        "image": (experiment.images_per_step, 1),
+    }
     chances = {}
     for name, level in named_levels(experiment).items():
-        rows, columns = frame if name.startswith("frame/") else video
-        objective = level.objective.build(experiment.encoder.feature_dim)
+        rows, columns = shapes[name.split("/")[0]]
+        with torch.device("meta"):
+            objective = level.objective.build(experiment.encoder.feature_dim, shots=experiment.sampling.shots)
         chances[name] = objective.chance(level.group or rows, columns=columns)
     return chances
+
+
+def _objectives(levels: Iterable[Level], *, dim: int, shots: int) -> nn.ModuleList:
+    return nn.ModuleList(level.objective.build(dim, shots=shots) for level in levels)
 
 
 def _gather(predictions: Predictions, world: World) -> Predictions:

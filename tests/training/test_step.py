@@ -4,13 +4,15 @@ import dataclasses
 
 import pytest
 import torch
+from tests.reference.miniatures import batches, miniature
+from torch import Tensor
 
 from vivi.core.config import override
 from vivi.core.errors import ConfigError
 from vivi.core.world import World
+from vivi.data.augment import Augmentation
 from vivi.data.records import VideoBatch
 from vivi.experiment import Experiment
-from vivi.nn.norm import GroupNormWS
 from vivi.training.loop import check_chunks
 from vivi.training.state import TrainState
 from vivi.training.step import train_step
@@ -21,36 +23,70 @@ WORLD = World.single()
 class DoubleFrames:
     """Stands for the augmentation: the same random float64 frames for every call, whatever part is asked for."""
 
-    def on_device(self, frames: torch.Tensor, *, seed: int, step: int, first: int, total: int) -> torch.Tensor:
-        generator = torch.Generator().manual_seed(0)
-        return torch.randn(total, 3, 32, 32, dtype=torch.float64, generator=generator)[first : first + len(frames)]
+    def on_device(
+        self, frames: Tensor, *, seed: int, step: int, first: int, total: int, views: int, stream: str = ""
+    ) -> Tensor:
+        generator = torch.Generator().manual_seed(len(stream))
+        everything = torch.randn(total, *frames.shape[1:], dtype=torch.float64, generator=generator)
+        return everything[first : first + len(frames)]
 
 
-def gradients(
-    experiment: Experiment, batch: VideoBatch, *, chunks: int, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, torch.Tensor]:
+def gradients(experiment: Experiment, *, chunks: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tensor]:
     """Gradients of all parameters in float64."""
-    monkeypatch.setattr(type(experiment.augmentation), "on_device", DoubleFrames.on_device)
+    monkeypatch.setattr(Augmentation, "on_device", DoubleFrames.on_device)
     state = TrainState.start(experiment, device=WORLD.device)
     state.model.double()
-    train_step(state, batch, experiment=experiment, world=WORLD, chunks=chunks)
+    videos, images = batches(experiment)
+    train_step(state, videos, images=images, experiment=experiment, world=WORLD, chunks=chunks)
     return {name: p.grad for name, p in state.model.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("norm", ["batch", "group"])
-@pytest.mark.parametrize("chunks", [2, 4])
-def test_chunked_gradients_are_those_of_the_whole_batch(
-    small: Experiment, batch: VideoBatch, norm: str, chunks: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if norm == "group":
-        small = dataclasses.replace(small, encoder=dataclasses.replace(small.encoder, norm=GroupNormWS()))
-    whole, chunked = (gradients(small, batch, chunks=each, monkeypatch=monkeypatch) for each in (1, chunks))
+@pytest.mark.parametrize(
+    "name",
+    [
+        "VIVI-Ex(4)",
+        "VIVI-Rot(2)-Order",
+        "VIVI-Ex(4)-Co(10%)",
+        "Semi-Ex-10%",
+        "Sup-Rot-100%",
+        "VIVI-Jigsaw(4)",
+        "VIVI-Patch(4)",
+    ],
+)
+def test_chunked_gradients_are_those_of_the_whole_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = miniature(name)
+    whole, chunked = (gradients(experiment, chunks=each, monkeypatch=monkeypatch) for each in (1, 2))
     assert whole.keys() == chunked.keys()
-    assert {name.split(".")[0] for name in whole} == {"encoder", "frame_objectives", "video_objectives"}
-    for name, gradient in whole.items():
+    floors = {name.split(".")[0] for name in whole}
+    assert ("frame_objectives" in floors) == experiment.uses_videos
+    assert ("image_objectives" in floors) == (experiment.labelled is not None)
+    for parameter, gradient in whole.items():
         torch.testing.assert_close(
-            chunked[name], gradient, rtol=1e-9, atol=1e-12, msg=lambda text, n=name: f"{n}: {text}"
+            chunked[parameter], gradient, rtol=1e-8, atol=1e-11, msg=lambda text, n=parameter: f"{n}: {text}"
         )
+
+
+def test_frames_and_images_have_batch_statistics_of_their_own() -> None:
+    """Other labelled images change nothing in what the frames give, though both pass through the same encoder."""
+    experiment = override(miniature("Semi-Ex-10%"), ["frame_levels.0.weight=1"])
+    videos, images = batches(experiment)
+    assert images is not None
+    black = dataclasses.replace(images, images_BCHW=torch.zeros_like(images.images_BCHW))
+    losses = []
+    for each in (images, black):
+        state = TrainState.start(experiment, device=WORLD.device)
+        losses.append(train_step(state, videos, images=each, experiment=experiment, world=WORLD).losses.parts)
+    assert torch.equal(losses[0]["frame/batchhardexemplar"], losses[1]["frame/batchhardexemplar"])
+    assert not torch.equal(losses[0]["image/supervised"], losses[1]["image/supervised"])
+
+
+def test_a_batch_of_another_step_is_refused() -> None:
+    experiment = miniature("VIVI-Ex(4)-Co(10%)")
+    videos, images = batches(experiment)
+    assert images is not None
+    state = TrainState.start(experiment, device=WORLD.device)
+    with pytest.raises(ValueError, match="the batch is of step 3, the state at step 0"):
+        train_step(state, videos, images=dataclasses.replace(images, step=3), experiment=experiment, world=WORLD)
 
 
 def test_running_averages_are_the_same_for_any_number_of_chunks(small: Experiment, batch: VideoBatch) -> None:
@@ -95,3 +131,10 @@ def test_total_is_the_weighted_sum_of_the_parts(small: Experiment, batch: VideoB
 def test_illegal_chunks_are_refused_with_the_legal_ones(small: Experiment, chunks: int) -> None:
     with pytest.raises(ConfigError, match=r"legal: 1, 2, 4$"):
         check_chunks(small, chunks=chunks, world=WORLD)
+
+
+def test_chunks_must_split_frames_and_images() -> None:
+    experiment = miniature("VIVI-Ex(4)-Co(10%)")  # 2 norm groups each
+    check_chunks(experiment, chunks=2, world=WORLD)
+    with pytest.raises(ConfigError, match=r"the 2 and 2 norm groups of a step do not split so; legal: 1, 2$"):
+        check_chunks(experiment, chunks=4, world=WORLD)

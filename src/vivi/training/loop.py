@@ -1,5 +1,6 @@
 """A pretraining run from its first step to its encoder folder: owns time, the log and the checkpoints."""
 
+import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -9,18 +10,15 @@ from pathlib import Path
 from vivi import __version__
 from vivi.core.config import dump, fingerprint
 from vivi.core.errors import ConfigError, InterruptedRunError
-from vivi.core.files import locked, sha256_file, write_json
+from vivi.core.files import locked, write_json
 from vivi.core.rundir import RunFolder
 from vivi.core.world import World
-from vivi.data.loader import VideoLoader
-from vivi.data.records import VideoBatch
-from vivi.data.store import ShotStore
-from vivi.data.store.format import MANIFEST
 from vivi.experiment import Experiment
 from vivi.model import chance_levels
 from vivi.training.checkpoint import load_newest, save_checkpoint
 from vivi.training.finish import export
-from vivi.training.meter import Meter, check_features
+from vivi.training.inputs import Inputs, StepInput
+from vivi.training.meter import CHECKED, Meter, check_features
 from vivi.training.monitor import Monitor, OnlineKNN
 from vivi.training.signals import StopWish, stop_on_signals
 from vivi.training.state import TrainState
@@ -55,20 +53,38 @@ class RunOptions:
 Progress = Callable[[dict[str, float]], None]
 
 
-def pretrain(experiment: Experiment, *, data: Path, out: Path, options: RunOptions, progress: Progress) -> RunFolder:
-    """Run `experiment` on the store at `data` into the folder `out`, going on where an earlier run stopped.
+def pretrain(
+    experiment: Experiment,
+    *,
+    data: Path | None = None,
+    labels: Path | None = None,
+    label_list: Path | None = None,
+    out: Path,
+    options: RunOptions,
+    progress: Progress,
+) -> RunFolder:
+    """Do the run `experiment` in the folder `out`, going on where an earlier one stopped.
+
+    Args:
+        experiment: what to run.
+        data: a shot store, or a folder of images for a method that learns from single images.
+        labels: labelled images, for a method with image levels.
+        label_list: names of the labelled images to use; None: the share that the experiment says.
+        out: the run folder.
+        options: devices, pace of logs and checkpoints.
+        progress: called with each line of the log.
 
     Raises:
         InterruptedRunError: SIGINT or SIGTERM came; the state is saved.
         ViviError: anything the user can mend (data, folder, settings, disk).
     """
     check_chunks(experiment, chunks=options.chunks, world=options.world)
-    store = ShotStore.open(data)
-    loader = _loader(experiment, store=store, options=options)
+    inputs = Inputs.open(experiment, data=data, labels=labels, label_list=label_list)
+    inputs.check(world=options.world, workers=options.workers)
     knn = None if options.knn is None else _online_knn(experiment, folder=options.knn, every=options.knn_every)
     run = RunFolder(out)
     with locked(out), stop_on_signals() as wish:
-        if run.claim(_identity(experiment, store)) and run.done.exists():
+        if run.claim(_identity(experiment, inputs)) and run.done.exists():
             return run
         state = TrainState.start(experiment, device=options.world.device)
         if load_newest(run.checkpoints, state, fingerprint=fingerprint(experiment)):
@@ -76,8 +92,8 @@ def pretrain(experiment: Experiment, *, data: Path, out: Path, options: RunOptio
         run.cut_metrics(state.step)
         with Monitor(run, first_step=state.step, knn=knn) as monitor:
             log = _Log(monitor, progress)
-            _train(state, experiment=experiment, loader=loader, run=run, options=options, log=log, wish=wish)
-        export(run, state=state, experiment=experiment, store=store)
+            _train(state, experiment=experiment, inputs=inputs, run=run, options=options, log=log, wish=wish)
+        export(run, state=state, experiment=experiment, inputs=inputs)
         write_json(run.done, {"step": state.step, "vivi": __version__})
     return run
 
@@ -95,25 +111,34 @@ def _train(
     state: TrainState,
     *,
     experiment: Experiment,
-    loader: VideoLoader,
+    inputs: Inputs,
     run: RunFolder,
     options: RunOptions,
     log: _Log,
     wish: StopWish,
 ) -> None:
     steps = experiment.schedule.steps
+    pictures = experiment.frames_per_step + experiment.images_per_step
     meter = Meter(state.interval)
-    with closing(_timed(loader.batches(state.step, steps))) as batches:
+    source = inputs.batches(state.step, steps, world=options.world, workers=options.workers)
+    with closing(_timed(source)) as batches:
         for batch, waited in batches:
-            result = train_step(state, batch, experiment=experiment, world=options.world, chunks=options.chunks)
-            meter.add(result, frames=experiment.frames_per_step, waited=waited)
+            result = train_step(
+                state,
+                batch.videos,
+                images=batch.images,
+                experiment=experiment,
+                world=options.world,
+                chunks=options.chunks,
+            )
+            meter.add(result, frames=pictures, waited=waited)
             last = state.step == steps
             if state.step % options.log_every == 0 or log.monitor.due(state.step) or last:
                 log.write(meter, state=state, last=last)
                 meter = Meter()
             if state.step % options.save_every == 0 or last or wish.asked:
                 meter.check_finite(state.step)
-                check_features(state, batch)
+                check_features(state, batch.pictures(CHECKED))
                 state.interval = meter.sums()
                 save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
             if wish.asked and not last:
@@ -122,25 +147,11 @@ def _train(
                 )
 
 
-def _loader(experiment: Experiment, *, store: ShotStore, options: RunOptions) -> VideoLoader:
-    return VideoLoader(
-        store,
-        sampling=experiment.sampling,
-        augmentation=experiment.augmentation,
-        samples_per_step=experiment.samples_per_step,
-        seed=experiment.seed,
-        rank=options.world.rank,
-        ranks=options.world.size,
-        workers=options.workers,
-        device=options.world.device,
-    )
-
-
 def _online_knn(experiment: Experiment, *, folder: Path, every: int) -> OnlineKNN:
-    return OnlineKNN(folder, every=every, size=experiment.augmentation.crop.size, seed=experiment.seed)
+    return OnlineKNN(folder, every=every, size=experiment.image_size, seed=experiment.seed)
 
 
-def _timed(batches: Generator[VideoBatch]) -> Generator[tuple[VideoBatch, float]]:
+def _timed(batches: Generator[StepInput]) -> Generator[tuple[StepInput, float]]:
     """Each batch with the seconds that the loop waited for it."""
     with closing(batches):
         began = time.monotonic()
@@ -149,26 +160,39 @@ def _timed(batches: Generator[VideoBatch]) -> Generator[tuple[VideoBatch, float]
             began = time.monotonic()
 
 
-def _identity(experiment: Experiment, store: ShotStore) -> dict[str, object]:
+def _identity(experiment: Experiment, inputs: Inputs) -> dict[str, object]:
     return {
         "experiment": dump(experiment),
         "fingerprint": fingerprint(experiment),
-        "data": sha256_file(store.path / MANIFEST)[:12],
+        **inputs.identity(),
         "chance": chance_levels(experiment),
     }
 
 
 def check_chunks(experiment: Experiment, *, chunks: int, world: World) -> None:
-    """Check that the samples split over the ranks and the shots of a rank over the chunks, in whole norm groups.
+    """Check that samples and images split over the ranks, and those of a rank over the chunks, in whole norm groups.
 
     Raises:
         ConfigError: they do not; the text lists the legal numbers of chunks.
     """
-    if experiment.samples_per_step % world.size:
+    if experiment.uses_videos and experiment.samples_per_step % world.size:
         raise ConfigError(f"samples_per_step: {experiment.samples_per_step} does not split over {world.size} processes")
-    groups, rest = divmod(experiment.shots_per_step // world.size, experiment.norm_group)
-    if rest:
-        raise ConfigError(f"norm_group: {experiment.norm_group} shots do not divide the shots of one process")
-    if chunks < 1 or groups % chunks:
-        legal = ", ".join(str(d) for d in range(1, groups + 1) if groups % d == 0)
-        raise ConfigError(f"--chunks {chunks}: the {groups} norm groups of a step do not split so; legal: {legal}")
+    groups = []
+    if experiment.uses_videos:
+        groups.append(_groups(experiment.shots_per_step, world, size=experiment.norm_group, field="norm_group"))
+    if experiment.labelled is not None:
+        size = experiment.labelled.norm_group
+        groups.append(_groups(experiment.images_per_step, world, size=size, field="labelled.norm_group"))
+    common = math.gcd(*groups)
+    if chunks < 1 or common % chunks:
+        legal = ", ".join(str(d) for d in range(1, common + 1) if common % d == 0)
+        found = " and ".join(map(str, groups))
+        raise ConfigError(f"--chunks {chunks}: the {found} norm groups of a step do not split so; legal: {legal}")
+
+
+def _groups(rows: int, world: World, *, size: int, field: str) -> int:
+    """How many norm groups of `size` rows a rank has."""
+    groups, rest = divmod(rows // world.size, size)
+    if rest or rows % world.size:
+        raise ConfigError(f"{field}: {size} does not divide what one of {world.size} processes has of {rows}")
+    return groups

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from vivi.core.errors import ViviError
-from vivi.data.records import VideoBatch
 from vivi.probe import effective_rank, encode, feature_std, finite
 from vivi.training.state import TrainState
 from vivi.training.step import StepResult
@@ -77,11 +76,14 @@ class Meter:
         }
 
 
-def check_features(state: TrainState, batch: VideoBatch) -> None:
+def check_features(state: TrainState, pictures_BCHW: Tensor) -> None:
     """See that the encoder as it is now still gives numbers: the losses are those from before the last update.
+
+    Args:
+        state: whose encoder is looked at.
+        pictures_BCHW: a few, uint8.
 
     Raises:
         ViviError: it has diverged, and is not worth saving.
     """
-    images_BCHW = batch.frames_NKLCHW.flatten(0, 2)[:CHECKED]
-    finite(encode(state.model.encoder, images_BCHW, device=images_BCHW.device))
+    finite(encode(state.model.encoder, pictures_BCHW, device=pictures_BCHW.device))

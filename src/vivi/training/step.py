@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vivi.core.seeds import Draw
 from vivi.core.world import World
-from vivi.data.records import VideoBatch
+from vivi.data.records import ImageBatch, VideoBatch
 from vivi.experiment import Experiment
-from vivi.model import Losses
+from vivi.model import VIVI, Losses
 from vivi.nn.norm import commit_running_averages
-from vivi.objectives.base import Encoded, Question
+from vivi.objectives.base import Encoded
 from vivi.optim import set_learning_rate
+from vivi.training.posed import PosedFrames, PosedImages, draws_of_samples
 from vivi.training.state import TrainState
 
 
@@ -29,90 +29,71 @@ class StepResult:
 
     losses: Losses
     features_SVD: Tensor
-    """This rank's frame embeddings, without graph."""
+    """This rank's frame embeddings, without graph; of the labelled images where there are no frames."""
     learning_rate: float
 
 
 def train_step(
-    state: TrainState, batch: VideoBatch, *, experiment: Experiment, world: World, chunks: int = 1
+    state: TrainState,
+    videos: VideoBatch | None,
+    *,
+    images: ImageBatch | None = None,
+    experiment: Experiment,
+    world: World,
+    chunks: int = 1,
 ) -> StepResult:
-    """Do update number `state.step` with this rank's slice of the batch.
+    """Do update number `state.step` with this rank's slice of the batch: videos, labelled images, or both.
 
     Raises:
-        ValueError: the batch is of another step.
+        ValueError: a batch is of another step.
     """
-    if batch.step != state.step:
-        raise ValueError(f"the batch is of step {batch.step}, the state at step {state.step}")
+    for batch in (videos, images):
+        if batch is not None and batch.step != state.step:
+            raise ValueError(f"the batch is of step {batch.step}, the state at step {state.step}")
     model = state.model
     learning_rate = experiment.optimiser.learning_rate * experiment.schedule.scale(state.step)
     set_learning_rate(state.optimiser, rate=learning_rate)
     state.optimiser.zero_grad(set_to_none=True)
 
-    posed = Posed(state, batch, experiment, world)
-    parts = posed.parts(chunks)
-    if chunks == 1:
-        encoded = model.encode(posed.ask(parts[0]))
-    else:
-        with torch.no_grad():
-            encoded = joined([model.encode(posed.ask(part)) for part in parts])
+    frames = [] if videos is None else [PosedFrames.of(videos, experiment=experiment, model=model, world=world)]
+    labelled = [] if images is None else [PosedImages.of(images, experiment=experiment, model=model, world=world)]
+    of_frames = [each for posed in frames for each in encoded(model, posed, chunks=chunks)]
+    of_images = [each for posed in labelled for each in encoded(model, posed, chunks=chunks)]
     losses = model.losses(
-        encoded, shots_per_sample=experiment.sampling.shots, world=world, draws=posed.draws_of_samples()
+        of_frames,
+        images=of_images,
+        shots_per_sample=experiment.sampling.shots,
+        world=world,
+        draws=draws_of_samples(experiment, step=state.step, names=model.levels, world=world),
     )
     losses.total.backward()
     if chunks > 1:
-        for part in parts:
-            backward(model.encode(posed.ask(part)), cached=encoded, part=part)
+        for posed in frames:
+            backward(model, posed, cached=of_frames, chunks=chunks)
+        for posed in labelled:
+            backward(model, posed, cached=of_images, chunks=chunks)
 
     world.mean_gradients(model.parameters())
     state.optimiser.step()
     commit_running_averages(model, mean=world.mean)
     state.step += 1
-    features_SVD = encoded[0].embeddings_SVD.detach()
+    features_SVD = (*of_frames, *of_images)[0].embeddings_SVD.detach()
     return StepResult(losses=losses, features_SVD=features_SVD, learning_rate=learning_rate)
 
 
-@dataclass(frozen=True, slots=True)
-class Posed:
-    """The questions of one step: on any part of this rank's shots, and each time the same."""
+def encoded(model: VIVI, posed: PosedFrames | PosedImages, *, chunks: int) -> list[Encoded]:
+    """The questions of one source, encoded: with their graph, or chunk by chunk without."""
+    if chunks == 1:
+        return model.encode(posed.ask(slice(0, posed.shots)), norm_group=posed.norm_group)
+    with torch.no_grad():
+        pieces = [model.encode(posed.ask(part), norm_group=posed.norm_group) for part in parts(posed.shots, chunks)]
+    return joined(pieces)
 
-    state: TrainState
-    batch: VideoBatch
-    experiment: Experiment
-    world: World
 
-    def parts(self, chunks: int) -> list[slice]:
-        """This rank's shots in `chunks` equal parts."""
-        shots = self.experiment.shots_per_step // self.world.size
-        size = shots // chunks
-        return [slice(first, first + size) for first in range(0, shots, size)]
-
-    def ask(self, part: slice) -> list[Question]:
-        """Colour the frames of these shots, each by its own draw, and let every frame objective pose its question."""
-        frames_SLCHW = self.batch.frames_NKLCHW.flatten(0, 1)[part]
-        experiment, length = self.experiment, self.experiment.sampling.frames
-        first = self.world.rank * experiment.shots_per_step // self.world.size + part.start
-        frames_BCHW = experiment.augmentation.on_device(
-            frames_SLCHW.flatten(0, 1),
-            seed=experiment.seed,
-            step=self.batch.step,
-            first=first * length,
-            total=experiment.frames_per_step,
-        )
-        draws = self._draws(first, count=part.stop - part.start, total=experiment.shots_per_step)
-        return self.state.model.ask(frames_BCHW.view(-1, length, *frames_BCHW.shape[1:]), draws=draws)
-
-    def draws_of_samples(self) -> dict[str, Draw]:
-        """The draws of the video objectives: rows are this rank's samples."""
-        total = self.experiment.samples_per_step
-        count = total // self.world.size
-        return self._draws(self.world.rank * count, count=count, total=total)
-
-    def _draws(self, first: int, *, count: int, total: int) -> dict[str, Draw]:
-        seed, step = self.experiment.seed, self.batch.step
-        return {
-            name: Draw(seed=seed, step=step, purpose=name, first=first, count=count, total=total)
-            for name in self.state.model.levels
-        }
+def parts(shots: int, chunks: int) -> list[slice]:
+    """`shots` rows in `chunks` equal parts."""
+    size = shots // chunks
+    return [slice(first, first + size) for first in range(0, shots, size)]
 
 
 def joined(chunks: Sequence[Sequence[Encoded]]) -> list[Encoded]:
@@ -127,14 +108,16 @@ def joined(chunks: Sequence[Sequence[Encoded]]) -> list[Encoded]:
     ]
 
 
-def backward(chunk: Sequence[Encoded], *, cached: Sequence[Encoded], part: slice) -> None:
-    """Give the encoder the gradient that the cached embeddings of this part received."""
-    received = [
-        (fresh.embeddings_SVD, leaf.embeddings_SVD.grad[part])
-        for fresh, leaf in zip(chunk, cached, strict=True)
-        if leaf.embeddings_SVD.grad is not None
-    ]
-    torch.autograd.backward([fresh for fresh, _ in received], [gradient for _, gradient in received])
+def backward(model: VIVI, posed: PosedFrames | PosedImages, *, cached: Sequence[Encoded], chunks: int) -> None:
+    """Encode each chunk again and give the encoder the gradient that the cached embeddings received."""
+    for part in parts(posed.shots, chunks):
+        fresh = model.encode(posed.ask(part), norm_group=posed.norm_group)
+        received = [
+            (each.embeddings_SVD, leaf.embeddings_SVD.grad[part])
+            for each, leaf in zip(fresh, cached, strict=True)
+            if leaf.embeddings_SVD.grad is not None
+        ]
+        torch.autograd.backward([each for each, _ in received], [gradient for _, gradient in received])
 
 
 def _known(targets: Tensor | None) -> Tensor:

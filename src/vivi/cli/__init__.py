@@ -1,0 +1,9 @@
+"""The command line: one verb a function, in the files of this folder. A verb parses, calls and shows progress.
+
+Exit codes: 0 done; 2 something the user can mend; 75 stopped by a signal and saved, the same command goes on.
+"""
+
+from vivi.cli import data, judging, learning
+from vivi.cli.app import app, main
+
+__all__ = ["app", "data", "judging", "learning", "main"]

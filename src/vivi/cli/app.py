@@ -1,0 +1,45 @@
+"""The program, and how it ends; its verbs stand in the files beside this one."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from vivi import __version__
+from vivi.core.errors import InterruptedRunError, ViviError
+
+FAILED = 2
+INTERRUPTED = 75
+
+app = App(
+    name="vivi",
+    help="Image encoders learned from raw videos: ingest, pretrain, evaluate, report.",
+    version=__version__,
+    version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; never shows a traceback for what the user can mend."""
+    # torch's idle threads are to sleep, and leave their core to the loader
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+    except InterruptedRunError as error:
+        return _say(str(error), INTERRUPTED)
+    except BrokenPipeError:
+        return FAILED
+    except (ViviError, CycloptsError) as error:
+        return _say("error: " + " ".join(str(error).split()), FAILED)
+    except OSError as error:
+        return _say(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
+    except KeyboardInterrupt:
+        return _say("interrupted: ingest, pretrain and demo go on with the same command", INTERRUPTED)
+    return 0
+
+
+def _say(text: str, code: int) -> int:
+    print(f"vivi: {text}", file=sys.stderr)
+    return code

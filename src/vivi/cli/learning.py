@@ -1,0 +1,130 @@
+"""Verbs about pretraining: presets, pretrain, sweep."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from vivi.cli.app import app
+from vivi.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from vivi.experiment import Experiment
+    from vivi.training.loop import RunOptions
+
+
+@app.command
+def presets(name: str | None = None, *, explain: Annotated[bool, Parameter(negative="")] = False) -> None:
+    """List the presets, or print one completely.
+
+    Parameters
+    ----------
+    name
+        A preset to print with all its values.
+    explain
+        Say of each value whether it is the paper's or ours.
+    """
+    from vivi.console import show_experiment, show_explained, show_presets
+    from vivi.presets import PRESETS, find
+
+    if name is None:
+        if explain:
+            raise ConfigError('--explain needs the name of a preset: vivi presets "VIVI-Ex(4)" --explain')
+        show_presets(PRESETS)
+    elif explain:
+        show_explained(find(name))
+    else:
+        show_experiment(find(name))
+
+
+@app.command
+def pretrain(
+    preset: str,
+    *,
+    data: Path | None = None,
+    labels: Path | None = None,
+    label_list: Path | None = None,
+    out: Path,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    steps: int | None = None,
+    tiny: Annotated[bool, Parameter(negative="")] = False,
+    device: str = "auto",
+    workers: int | None = None,
+    chunks: int = 1,
+    log_every: int = 10,
+    save_every: int = 500,
+    knn: Path | None = None,
+    knn_every: int = 500,
+) -> None:
+    """Pretrain an encoder on a shot store. Interrupted, the same command goes on.
+
+    Parameters
+    ----------
+    preset
+        A name that `vivi presets` lists, such as "VIVI-Ex(4)".
+    data
+        A store that `vivi ingest` wrote; a folder of images for Ex-ImageNet, Rot-ImageNet and Semi-Ex-10%.
+    labels
+        Labelled images for a preset with -Co, Sup or Semi: CLASS/IMAGE or train/CLASS/IMAGE.
+    label_list
+        Use just the labelled images named in this file: one a line, or a JSON object with the list "values".
+    out
+        The run folder to write; RUN/encoder is the encoder in the end.
+    set_
+        Change one value of the experiment: --set optimiser.learning_rate=0.1; may be repeated.
+    steps
+        Train for so many steps; warm-up and decays keep their places in the run.
+    tiny
+        The same method at a size that a CPU can train: width-16 ResNet-18 at 48 pixels.
+    device
+        auto, cpu, cuda or cuda:N.
+    workers
+        Threads that decode; one per core if not given.
+    chunks
+        Split a step into so many parts to save memory; the gradients stay exact.
+    log_every
+        Steps between lines of metrics.jsonl.
+    save_every
+        Steps between checkpoints.
+    knn
+        A folder of labelled images for the online kNN accuracy.
+    knn_every
+        Steps between kNN accuracies.
+    """
+    from vivi.console import show_run, training_progress
+    from vivi.training.loop import pretrain as run_pretrain
+
+    experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
+    options = run_options(
+        device, workers, chunks=chunks, log_every=log_every, save_every=save_every, knn=knn, knn_every=knn_every
+    )
+    with training_progress(experiment) as progress:
+        run = run_pretrain(
+            experiment, data=data, labels=labels, label_list=label_list, out=out, options=options, progress=progress
+        )
+    show_run(run)
+
+
+def chosen(
+    preset: str, *, labels: Path | None, tiny: bool, assignments: Sequence[str], steps: int | None
+) -> "Experiment":
+    """The experiment that the flags mean, its classifier as wide as the folder has classes."""
+    from vivi.data.images import ImageFolder
+    from vivi.presets import changed, find, for_classes
+    from vivi.presets import tiny as shrink
+
+    experiment = find(preset)
+    if labels is not None and experiment.image_levels:
+        experiment = for_classes(experiment, len(ImageFolder.open(labels).classes))
+    return changed(shrink(experiment) if tiny else experiment, assignments=assignments, steps=steps)
+
+
+def run_options(device: str, workers: int | None, **others: Any) -> "RunOptions":
+    """One process on that device; a thread for each core where no number is given."""
+    from vivi.core.work import usable_cores
+    from vivi.core.world import World, find_device
+    from vivi.training.loop import RunOptions
+
+    threads = usable_cores() if workers is None else workers
+    return RunOptions(world=World.single(find_device(device)), workers=threads, **others)
