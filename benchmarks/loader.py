@@ -131,7 +131,7 @@ def run_loader(loader: VideoLoader, augmentation: Augmentation, *, steps: int, c
             for first, frames_BCHW in zip(
                 range(0, total, CHUNK), batch.frames_NKLCHW.flatten(0, 2).split(CHUNK), strict=True
             ):
-                augmentation.on_device(frames_BCHW, seed=0, step=batch.step, first=first, total=total)
+                augmentation.on_device(frames_BCHW, seed=0, step=batch.step, first=first, total=total, views=1)
 
 
 class PillowClips(Dataset[Tensor]):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
+from tests.reference.tiny_store import tiny_store  # noqa: F401 (a fixture)
 
 from vivi.core.errors import ConfigError, StoreError
 from vivi.core.seeds import rng
@@ -17,6 +18,8 @@ from vivi.data.crop import Cropper, InceptionCrop
 from vivi.data.loader import VideoLoader
 from vivi.data.order import batch_ids
 from vivi.data.records import ShotTable
+from vivi.data.store import ShotStore
+from vivi.data.store.stored import StoredVideo
 
 SIDE = 16
 
@@ -33,6 +36,9 @@ class MemoryStore:
             [simplejpeg.encode_jpeg(random.integers(0, 256, (*self.frame_size(v), 3), np.uint8)) for _ in range(12)]
             for v in range(videos)
         ]
+
+    def video(self, number: int) -> StoredVideo:
+        return StoredVideo(self, number, *self.frame_size(number))
 
     def video_path(self, video: int) -> str:
         return f"folder/film {video}.mp4"
@@ -96,6 +102,21 @@ def test_batches_hold_the_frames_of_their_clips(sampling):
                 expected = np.empty((3, SIDE, SIDE), np.uint8)
                 Cropper(SIDE).cut(image, crop=crop, out_CSS=expected)
                 assert np.array_equal(frame.numpy(), expected)
+
+
+def test_a_store_on_disk_gives_the_same_as_its_files_in_memory(tiny_store):  # noqa: F811
+    store = ShotStore.open(tiny_store)
+    memory = MemoryStore(videos=0)
+    memory.table, memory.frame_size = store.table, store.frame_size
+    memory.files = [store.read_frames(video, first=0, count=24) for video in range(20)]
+    memory.read_frames = lambda video, *, first, count: memory.files[video][first : first + count]
+    assert torch.equal(all_pixels(loader_of(store), 0, 6), all_pixels(loader_of(memory), 0, 6))
+
+
+def test_a_shot_is_one_read():
+    store = MemoryStore()
+    list(loader_of(store, prefetch=1).batches(0, 1))
+    assert [count for _, _, count in store.reads] == [3] * 4 * 2
 
 
 def test_a_repeated_frame_is_read_once_and_cropped_differently():
@@ -255,8 +276,10 @@ def test_threads_stop_when_the_consumer_fails():
 
 
 def test_too_few_videos_are_refused_at_once():
-    with pytest.raises(ConfigError, match=r"a step needs 9 different samples, the store has 8"):
+    with pytest.raises(ConfigError, match=r"a step needs 9 different videos with enough long shots, there are 8"):
         loader_of(MemoryStore(), samples_per_step=9)
+    with pytest.raises(ConfigError, match=r"a step needs 25 different shots that are long enough, there are 24"):
+        loader_of(MemoryStore(), sampling=SingleShots(frames=3), samples_per_step=25)
     with pytest.raises(ConfigError, match="K=2 at L=4"):
         loader_of(MemoryStore(), sampling=ConsecutiveShots(shots=2, frames=6))
 

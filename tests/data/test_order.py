@@ -38,6 +38,26 @@ def test_a_batch_depends_on_its_step_alone(count, size, step, seed):
     assert len(set(first)) == size
 
 
+def test_streams_have_orders_of_their_own():
+    eligible = np.arange(20)
+    plain, other = (
+        [batch_ids(eligible, seed=0, step=step, size=20, stream=stream).tolist() for step in range(5)]
+        for stream in ("", "images/")
+    )
+    assert all(ours != theirs for ours, theirs in zip(plain, other, strict=True))
+    assert [sorted(batch) for batch in other] == [list(range(20))] * 5
+
+
+def test_too_few_are_said_in_the_words_of_the_caller():
+    with pytest.raises(ConfigError) as caught:
+        batch_ids(np.arange(3), seed=0, step=0, size=8, field="labelled.images_per_step", noun="images")
+    said = str(caught.value)
+    assert said.startswith(
+        "a step needs 8 different images, there are 3: use --set labelled.images_per_step=3 or fewer"
+    )
+    assert "\n" not in said
+
+
 def test_every_id_comes_equally_often_in_the_long_run():
     eligible = np.arange(7)
     seen = np.concatenate([batch_ids(eligible, seed=0, step=step, size=3) for step in range(2 * 700)])

@@ -1,6 +1,7 @@
-"""The colour half of augmentation: batched on the device, each frame with its own random numbers."""
+"""The colour half of augmentation: batched on the device, each frame or shot with its own random numbers."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,15 +20,23 @@ _BOUNDED = 2**27
 
 @config
 class ColourTransform(ABC):
-    """A random change of colour, one draw per frame."""
+    """A random change of colour."""
+
+    per_shot: ClassVar[bool] = False
+    """Whether the frames of a shot share one draw."""
 
     @abstractmethod
     def draw(self, count: int, generator: np.random.Generator) -> Tensor:
-        """Random numbers for `count` frames, draws_BD, float32, on the CPU."""
+        """Random numbers for `count` frames (shots where `per_shot`), draws_BD, float32, on the CPU."""
 
     @abstractmethod
     def apply_(self, images_BCHW: Tensor, draws_BD: Tensor) -> None:
-        """Change float RGB images in [0,1] in place, each by its own row of draws; the results are in [0,1]."""
+        """Change images in place, each by its own row of draws.
+
+        Args:
+            images_BCHW: float32 RGB in [0,1], on any device; the results are in [0,1] too.
+            draws_BD: on the CPU, so that which image gets what is known without waiting for the device.
+        """
 
 
 @config
@@ -62,7 +71,7 @@ class InceptionColour(ColourTransform):
         its distance from V: x -> V - f (V - x), with f = min(factor, V / (V - min)) since S stops at 1. A pixel that
         the shift made negative throughout (V < 0) becomes black. No trip to HSV is needed.
         """
-        shift_B111, factor_B111 = draws_BD[:, :, None, None, None].unbind(dim=1)
+        shift_B111, factor_B111 = draws_BD.to(images_BCHW.device)[:, :, None, None, None].unbind(dim=1)
         red, green, blue = images_BCHW.unbind(dim=1)
         value_B1HW = torch.maximum(red, green).maximum(blue)[:, None]
         range_B1HW = torch.minimum(red, green).minimum(blue)[:, None].neg_().add_(value_B1HW).clamp_(min=_TINY)
@@ -78,9 +87,13 @@ class Augmentation:
 
     crop: InceptionCrop = InceptionCrop()
     colour: tuple[ColourTransform, ...] = (InceptionColour(),)
+    standardise: bool = False
+    """Give every image mean 0 and standard deviation 1 at the end."""
 
-    def on_device(self, frames_BCHW: Tensor, *, seed: int, step: int, first: int, total: int) -> Tensor:
-        """Colour B frames and scale them to [-1,1].
+    def on_device(
+        self, frames_BCHW: Tensor, *, seed: int, step: int, first: int, total: int, views: int, stream: str = ""
+    ) -> Tensor:
+        """Colour B frames and scale them to [-1,1], then standardise them if asked to.
 
         The random numbers of the whole global batch are drawn on the CPU and sliced, so ranks and chunks do not
         change them.
@@ -91,21 +104,50 @@ class Augmentation:
             step: the global step.
             first: position of the first of the B frames in the global batch.
             total: frames of the global batch.
+            views: frames of a shot; they stand beside one another, and `first` and `total` are whole shots.
+            stream: tells apart the batches of one step; other streams draw other numbers.
 
         Returns:
-            float32 images_BCHW in [-1,1] on the same device.
+            float32 images_BCHW on the same device; in [-1,1] where they are not standardised.
+
+        Raises:
+            ValueError: `first` or `total` is no multiple of `views`.
         """
+        if first % views or total % views:
+            raise ValueError(f"views: first ({first}) and total ({total}) must be multiples of it, got {views}")
         draws = [
-            colour.draw(total, rng(seed, step=step, purpose=f"colour-{index}"))[first : first + len(frames_BCHW)]
+            _drawn(colour, rng(seed, step=step, purpose=f"{stream}colour-{index}"), total=total, views=views)
             for index, colour in enumerate(self.colour)
         ]
         images_BCHW = torch.empty_like(frames_BCHW, dtype=torch.float32)
         for part in _parts(frames_BCHW):
+            rows = slice(first + part.start, first + min(part.stop, len(frames_BCHW)))
             images_BCHW[part].copy_(frames_BCHW[part]).mul_(1 / 255)
             for colour, draws_BD in zip(self.colour, draws, strict=True):
-                colour.apply_(images_BCHW[part], draws_BD[part].to(images_BCHW.device))
+                colour.apply_(images_BCHW[part], draws_BD[rows])
             images_BCHW[part].mul_(2).sub_(1)
+            if self.standardise:
+                _standardise_(images_BCHW[part])
         return images_BCHW
+
+
+def _drawn(colour: ColourTransform, generator: np.random.Generator, *, total: int, views: int) -> Tensor:
+    """The draws of `total` frames, draws_BD; those of a shot are equal where the transform draws once per shot."""
+    if colour.per_shot:
+        return colour.draw(total // views, generator).repeat_interleave(views, dim=0)
+    return colour.draw(total, generator)
+
+
+def _standardise_(images_BCHW: Tensor) -> None:
+    """Mean 0 and standard deviation 1 for every image, in place, as `tf.image.per_image_standardization`.
+
+    The deviation is at least 1 / sqrt(C H W), so an image of one colour becomes 0. Sums are of 64 bits: the order of
+    summation, which depends on the size of a part, does not show in the result.
+    """
+    numbers = images_BCHW[0].numel()
+    images_BCHW.sub_(images_BCHW.mean(dim=(1, 2, 3), keepdim=True, dtype=torch.float64).float())
+    variance_B111 = images_BCHW.square().mean(dim=(1, 2, 3), keepdim=True, dtype=torch.float64)
+    images_BCHW.div_(variance_B111.sqrt_().clamp_(min=numbers**-0.5).float())
 
 
 def _parts(frames_BCHW: Tensor) -> list[slice]:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ class Clip:
 @config
 class Sampling(ABC):
     """How samples are drawn from a store."""
+
+    unit: ClassVar[str] = "samples"
+    """What the ids count, in the plural, for messages."""
 
     @property
     @abstractmethod
@@ -56,6 +60,7 @@ class ConsecutiveShots(Sampling):
     Ids are videos. The window of shots is uniform over the legal ones, the first frame uniform within each shot.
     """
 
+    unit: ClassVar[str] = "videos with enough long shots"
     shots: int = 4
     frames: int = 8
 
@@ -91,6 +96,7 @@ class ConsecutiveShots(Sampling):
 class SingleShots(Sampling):
     """Every shot of at least L frames is a sample of its own, K=1 (the paper's Ex-YT-S). Ids are shots of the table."""
 
+    unit: ClassVar[str] = "shots that are long enough"
     frames: int = 8
 
     def __post_init__(self) -> None:
@@ -127,6 +133,7 @@ class SingleShots(Sampling):
 class RepeatedFrame(Sampling):
     """One frame of each video, fixed for the run, shown L times, K=1 (the paper's Ex-YT-F). Ids are videos."""
 
+    unit: ClassVar[str] = "videos"
     frames: int = 8
 
     def __post_init__(self) -> None:
@@ -156,6 +163,39 @@ class RepeatedFrame(Sampling):
         shot = int(np.searchsorted(ends_S, position, side="right"))
         number = table.first_S[start + shot] + position - (ends_S[shot] - table.length_S[start + shot])
         return Clip(int(sample), np.full((1, self.frames), number, dtype=np.int64))
+
+
+@config
+class SingleImages(Sampling):
+    """Every image of a folder, shown L times, K=1 (the baselines on ImageNet, paper, section 4). Ids are images."""
+
+    unit: ClassVar[str] = "images"
+    frames: int = 8
+
+    def __post_init__(self) -> None:
+        _check_positive(frames=self.frames)
+
+    @property
+    def shots(self) -> int:
+        """Always 1."""
+        return 1
+
+    def eligible(self, table: ShotTable) -> NDArray[np.int64]:
+        """All images, ascending.
+
+        Raises:
+            ConfigError: these are no images but videos.
+        """
+        if len(table.length_S) != table.num_videos or (table.length_S != 1).any():
+            raise ConfigError(
+                "sampling: SingleImages takes a folder of images, this is a store of videos; "
+                "--set sampling=RepeatedFrame takes one frame of each"
+            )
+        return np.arange(table.num_videos)
+
+    def draw(self, sample: int, table: ShotTable, *, seed: int, step: int) -> Clip:  # noqa: ARG002
+        """Image `sample`, L times."""
+        return Clip(int(sample), np.zeros((1, self.frames), dtype=np.int64))
 
 
 def num_videos_for(table: ShotTable, *, shots: int, frames: int) -> int:

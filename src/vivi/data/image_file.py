@@ -1,7 +1,9 @@
-"""One image file, of whatever kind, as pixels of one size. Nothing is decoded before its header was judged."""
+"""One image file, of whatever kind, as upright pixels. Nothing is decoded before its header was judged."""
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ MAX_BYTES = 2**28
 PREPROCESSING = "squashed to a square, bilinear without antialiasing, RGB in [-1, 1]"
 """What happens to an image on its way into an encoder, in words for results."""
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM", "AVIF", "JPEG2000")
+_JPEG_FORMATS = ("JPEG", "MPO")
+_PLAIN_MODES = ("RGB", "L")
 _WIDE_MODES = ("I", "F")
 
 
@@ -51,13 +55,26 @@ def load_image(path: Path, size: int) -> NDArray[np.uint8]:
     Raises:
         ImageError: no regular file, empty, no image, too large, damaged, or with pixels of unknown range.
     """
+    with judged_image(path) as (image, data):
+        pixels_HWC = decode_rgb(image, data, path=path)
+        orientation = exif_orientation(image)
+    squashed_HWC: NDArray[Any] = cv2.resize(pixels_HWC, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(upright(squashed_HWC, orientation).transpose(2, 0, 1))
+
+
+@contextmanager
+def judged_image(path: Path) -> Iterator[tuple[Image.Image, bytes]]:
+    """Open the image in a file, if its header is fit to be decoded, beside the bytes of the file.
+
+    Raises:
+        ImageError: the file gives no image, or whatever goes wrong with it inside the `with` block.
+    """
     data = _read(path)
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(path, _too_large(f"{image.width} x {image.height} pixels"))
-            pixels_HWC = _decode(image, data, path)
-            orientation = image.getexif().get(Base.Orientation, 1)
+            yield image, data
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -66,8 +83,6 @@ def load_image(path: Path, size: int) -> NDArray[np.uint8]:
         raise ImageError(path, "not an image of a kind this program reads") from error
     except Exception as error:  # on damaged files Pillow raises nearly every kind there is
         raise ImageError(path, f"damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
-    squashed_HWC: NDArray[Any] = cv2.resize(pixels_HWC, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(_upright(squashed_HWC, orientation).transpose(2, 0, 1))
 
 
 def _read(path: Path) -> bytes:
@@ -88,8 +103,14 @@ def _too_large(found: str) -> str:
     return f"too large: {found}, at most {MAX_PIXELS} pixels are decoded"
 
 
-def _decode(image: Image.Image, data: bytes, path: Path) -> NDArray[np.uint8]:
-    if image.format in ("JPEG", "MPO") and image.mode in ("RGB", "L"):
+def is_plain_jpeg(image: Image.Image) -> bool:
+    """Whether it is a JPEG in colour or grey that libjpeg-turbo turns into RGB as Pillow does."""
+    return image.format in _JPEG_FORMATS and image.mode in _PLAIN_MODES
+
+
+def decode_rgb(image: Image.Image, data: bytes, *, path: Path) -> NDArray[np.uint8]:
+    """The pixels of a judged image as stored, pixels_HWC, RGB; call it inside the `with` block."""
+    if is_plain_jpeg(image):
         try:
             pixels_HWC: NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
         except ValueError:  # strict about the smallest flaw; Pillow below decides whether the pixels are whole
@@ -104,8 +125,14 @@ def _decode(image: Image.Image, data: bytes, path: Path) -> NDArray[np.uint8]:
     return np.array(image.convert("RGB"))
 
 
-def _upright(pixels_HWC: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undo the EXIF orientation (EXIF 2.3, tag 0x0112) of a square image."""
+def exif_orientation(image: Image.Image) -> int:
+    """The EXIF orientation of a judged image, 1 where it has no legal one; ask after its pixels were decoded."""
+    found = image.getexif().get(Base.Orientation)
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def upright(pixels_HWC: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo the EXIF orientation (EXIF 2.3, tag 0x0112); a view of the same memory."""
     mirrored = pixels_HWC[:, ::-1] if orientation in (2, 4, 5, 7) else pixels_HWC
     quarter_turns = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
     return np.rot90(mirrored, quarter_turns)
@@ -121,6 +148,12 @@ def image_extensions() -> frozenset[str]:
     """Endings of names, in lower case and with the dot, that are taken for images."""
     kinds = Image.registered_extensions()
     return frozenset(ending for ending, kind in kinds.items() if kind in _FORMATS)
+
+
+def has_image_ending(name: str) -> bool:
+    """Whether a file of this name is taken for an image."""
+    stem, _, ending = name.rpartition(".")
+    return stem != "" and f".{ending.lower()}" in image_extensions()
 
 
 @lru_cache(maxsize=1)

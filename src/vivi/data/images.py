@@ -1,7 +1,8 @@
 """Labelled images in folders: find them, name their classes, split them into train and test."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,19 @@ from numpy.typing import NDArray
 
 from vivi.core.errors import ViviError
 from vivi.core.seeds import rng
-from vivi.data.image_file import image_extensions, load_image
+from vivi.data.image_file import has_image_ending, image_extensions, load_image, printable
 
-__all__ = ["ImageFolder", "LabelledImage", "find_images", "held_out", "load_image"]
+__all__ = [
+    "GivenSplit",
+    "ImageFolder",
+    "LabelledImage",
+    "files_digest",
+    "find_images",
+    "given_split",
+    "held_out",
+    "load_image",
+    "some_of_each_class",
+]
 
 _TEST_NAMES = ("test", "val", "validation")
 TEST_SHARE = 0.25
@@ -27,6 +38,14 @@ class LabelledImage:
     """Relative to the folder's root."""
     label: int
     """Position of its class in `ImageFolder.classes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenSplit:
+    """Names of the folders that hold the two parts of a given split."""
+
+    train: str
+    test: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +88,11 @@ class ImageFolder:
         if not path.is_dir():
             raise ViviError(f"{path} is not a folder: give one with a folder of images for each class")
         paths = find_images(path)
-        below = {each.name.lower(): each.name for each in sorted(path.iterdir()) if each.is_dir()}
-        given = next((below[name] for name in _TEST_NAMES if name in below), None)
-        if "train" in below and given is not None:
-            train = _by_class(paths, below=f"{below['train']}/")
-            test = _by_class(paths, below=f"{given}/")
-            split = f"given: {below['train']}, {given}"
+        given = given_split(path)
+        if given is not None:
+            train = _by_class(paths, below=f"{given.train}/")
+            test = _by_class(paths, below=f"{given.test}/")
+            split = f"given: {given.train}, {given.test}"
         else:
             train, test = _seeded_split(_by_class(paths, below=""), seed=seed)
             split = f"seeded {100 - round(100 * TEST_SHARE)}/{round(100 * TEST_SHARE)}, seed {seed}"
@@ -95,10 +113,11 @@ def find_images(folder: Path) -> list[str]:
     Raises:
         ViviError: a folder cannot be listed.
     """
-    return sorted(path.relative_to(folder).as_posix() for path in _images_below(folder, above=()))
+    return sorted(_images_below(folder, prefix="", above=()))
 
 
-def _images_below(folder: Path, *, above: tuple[Path, ...]) -> Iterator[Path]:
+def _images_below(folder: Path, *, prefix: str, above: tuple[Path, ...]) -> Iterator[str]:
+    """Plain strings: with a million files, making a path of each would take longer than listing them."""
     real = folder.resolve()
     if real in above:  # a link that leads back
         return
@@ -108,9 +127,50 @@ def _images_below(folder: Path, *, above: tuple[Path, ...]) -> Iterator[Path]:
         raise ViviError(f"cannot list {folder}: {error.strerror}; mend it or move it elsewhere") from error
     for name, is_folder in entries:
         if is_folder:
-            yield from _images_below(folder / name, above=(*above, real))
-        elif Path(name).suffix.lower() in image_extensions():
-            yield folder / name
+            yield from _images_below(folder / name, prefix=f"{prefix}{name}/", above=(*above, real))
+        elif has_image_ending(name):
+            yield prefix + name
+
+
+def given_split(folder: Path) -> GivenSplit | None:
+    """The split that a folder's own folders make, as `ImageFolder.open` describes it; None without one."""
+    below = {each.name.lower(): each.name for each in sorted(folder.iterdir()) if each.is_dir()}
+    test = next((below[name] for name in _TEST_NAMES if name in below), None)
+    return None if test is None or "train" not in below else GivenSplit(below["train"], test)
+
+
+def files_digest(root: Path, marked: Iterable[tuple[str, str]]) -> str:
+    """Twelve hexadecimal digits that change with the set of files, their marks and their sizes.
+
+    Args:
+        root: what the paths are relative to.
+        marked: path and mark of each file, in any order.
+
+    Raises:
+        ViviError: a file has gone.
+    """
+    digest = hashlib.sha256()
+    for path, mark in sorted(marked):
+        try:
+            size = os.stat(f"{root}/{path}").st_size  # noqa: PTH116 (a million of them)
+        except OSError as error:
+            raise ViviError(f"{printable(f'{root}/{path}')}: {error.strerror}; give the folder again") from error
+        digest.update(os.fsencode(f"{path}\0{mark}\0{size}\0"))
+    return digest.hexdigest()[:12]
+
+
+def some_of_each_class(
+    images: Sequence[LabelledImage], *, count: int, seed: int, purpose: str
+) -> tuple[LabelledImage, ...]:
+    """`count` seeded images of each class, or all where it has fewer, in their order; fewer are a subset of more."""
+    members: dict[int, list[int]] = {}
+    for at, image in enumerate(images):
+        members.setdefault(image.label, []).append(at)
+    kept: list[int] = []
+    for label, places in members.items():
+        order = rng(seed, step=0, purpose=purpose, sample=label).permutation(len(places))
+        kept += [places[at] for at in order[:count].tolist()]
+    return tuple(images[at] for at in sorted(kept))
 
 
 def held_out(labels_N: NDArray[np.int64], *, share: float, seed: int, purpose: str) -> NDArray[np.bool_]:
@@ -168,11 +228,7 @@ def _agreed_classes(root: Path, *, train: dict[str, list[str]], test: dict[str, 
 def _listed(
     part: dict[str, list[str]], *, classes: tuple[str, ...], cap: int | None, seed: int
 ) -> tuple[LabelledImage, ...]:
-    listed: list[LabelledImage] = []
-    for label, name in enumerate(classes):
-        paths = part.get(name, [])
-        if cap is not None:
-            order = rng(seed, step=0, purpose="images of a class", sample=label).permutation(len(paths))
-            paths = [paths[at] for at in sorted(order[:cap].tolist())]
-        listed += [LabelledImage(path=path, label=label) for path in paths]
-    return tuple(listed)
+    listed = tuple(
+        LabelledImage(path=path, label=label) for label, name in enumerate(classes) for path in part.get(name, [])
+    )
+    return listed if cap is None else some_of_each_class(listed, count=cap, seed=seed, purpose="images of a class")

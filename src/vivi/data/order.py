@@ -9,7 +9,16 @@ from vivi.core.errors import ConfigError
 from vivi.core.seeds import rng
 
 
-def batch_ids(eligible: NDArray[np.int64], *, seed: int, step: int, size: int) -> NDArray[np.int64]:
+def batch_ids(
+    eligible: NDArray[np.int64],
+    *,
+    seed: int,
+    step: int,
+    size: int,
+    stream: str = "",
+    field: str = "samples_per_step",
+    noun: str = "samples",
+) -> NDArray[np.int64]:
     """Ids of the whole batch of one step, in order; a rank takes its slice.
 
     An epoch is a seeded permutation of all eligible ids, cut into batches; what is left over at its end is dropped.
@@ -20,6 +29,9 @@ def batch_ids(eligible: NDArray[np.int64], *, seed: int, step: int, size: int) -
         seed: the experiment's seed.
         step: the global step, from 0.
         size: samples of the whole batch.
+        stream: sources that are read side by side have different ones, and orders that do not depend on one another.
+        field: the experiment's field that holds `size`, for the message.
+        noun: what the ids count, for the message.
 
     Raises:
         ConfigError: there are fewer eligible ids than a batch needs.
@@ -27,16 +39,15 @@ def batch_ids(eligible: NDArray[np.int64], *, seed: int, step: int, size: int) -
     count = len(eligible)
     if count < size:
         raise ConfigError(
-            f"a step needs {size} different samples, the store has {count} that are long enough: "
-            f"use --set samples_per_step={count} or fewer (norm_group and the levels' group must divide the shots of a "
-            "step: set them too if need be), or ingest more videos"
+            f"a step needs {size} different {noun}, there are {count}: use --set {field}={count} or fewer (the norm "
+            "group and the levels' groups must divide a step: set them too if need be), or give more data"
         )
     epoch, batch = divmod(step, count // size)
-    return eligible[_permutation(seed, epoch, count)[batch * size : (batch + 1) * size]]
+    return eligible[_permutation(seed, f"{stream}order", epoch, count)[batch * size : (batch + 1) * size]]
 
 
-@lru_cache(maxsize=2)
-def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    order = rng(seed, step=epoch, purpose="order").permutation(count)
+@lru_cache(maxsize=4)
+def _permutation(seed: int, purpose: str, epoch: int, count: int) -> NDArray[np.int64]:
+    order = rng(seed, step=epoch, purpose=purpose).permutation(count)
     order.flags.writeable = False
     return order

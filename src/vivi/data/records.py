@@ -58,3 +58,14 @@ class VideoBatch:
     """uint8, RGB, cropped and flipped."""
     sample_ids_N: Tensor
     """int64: numbers of the samples in the store (videos, or shots where shots are taken singly)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBatch:
+    """This rank's slice of the labelled images of one step: B images."""
+
+    step: int
+    images_BCHW: Tensor
+    """uint8, RGB, cropped and flipped."""
+    labels_B: Tensor
+    """int64: position of each image's class in `LabelledSet.classes`."""

@@ -15,6 +15,7 @@ from vivi.core.files import read_json, sha256_file
 from vivi.data.records import ShotTable
 from vivi.data.store import format as layout
 from vivi.data.store.format import StoreInfo
+from vivi.data.store.stored import StoredVideo
 
 _MAX_OPEN = 256
 _AGAIN = "copy the store again from where it is whole, or delete it and run vivi ingest again"
@@ -49,6 +50,16 @@ class ShotStore:
         except (KeyError, TypeError, ValueError) as error:
             raise StoreError(f"{path / layout.MANIFEST} is damaged ({error!r}): {_AGAIN}") from error
 
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with anything in the store: its manifest has every checksum."""
+        return sha256_file(self.path / layout.MANIFEST)[:12]
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """How much there is to learn from, by name."""
+        return {"videos": self.info.num_videos, "shots": self.info.num_shots, "stored frames": self.info.num_frames}
+
     def close(self) -> None:
         """Close the shards; happens by itself when the store is no longer used."""
         self._finalizer()
@@ -63,6 +74,11 @@ class ShotStore:
         line = self._pread(layout.VIDEOS, start, end - start)
         described: dict[str, Any] = json.loads(line)
         return described
+
+    def video(self, number: int) -> StoredVideo:
+        """The video of that number, 0 <= number < V."""
+        height, width = self.frame_size(number)
+        return StoredVideo(self, number, height, width)
 
     def frame_size(self, video: int) -> tuple[int, int]:
         """Stored (height, width) of the video's frames, in pixels."""

@@ -1,0 +1,161 @@
+"""Labelled images to learn from: how many a step, which share of a folder, and their batches."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+
+from vivi.core.config import config
+from vivi.core.errors import ViviError
+from vivi.data.augment import Augmentation
+from vivi.data.clips import SingleImages
+from vivi.data.file_list import images_of_list
+from vivi.data.image_source import ImageSource
+from vivi.data.images import ImageFolder, LabelledImage, files_digest, some_of_each_class
+from vivi.data.pipeline import Pipeline
+from vivi.data.records import ImageBatch
+
+STREAM = "images/"
+"""Prefix of the purposes of all random numbers of labelled images, so that videos beside them have other ones."""
+SPLIT_SEED = 0
+"""Splits a folder that has no given split, as `vivi evaluate` does unless told otherwise."""
+
+
+@config
+class LabelledImages:
+    """The labelled images of a step (paper, section 3.1: the supervised loss of co-training)."""
+
+    images_per_step: Annotated[int, Field(ge=1)] = 256
+    """Images of the whole batch, over all devices."""
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Class-balanced share of the training images; 1 takes all of them as they are."""
+    norm_group: Annotated[int, Field(ge=1)] = 128
+    """Images that share batch statistics."""
+    augmentation: Augmentation = Augmentation()
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Labelled images of one folder, none of which is held out for testing."""
+
+    root: Path
+    classes: tuple[str, ...]
+    """Names of the classes, sorted."""
+    images: tuple[LabelledImage, ...]
+    """Sorted by class and path, which is relative to `root`."""
+
+    @classmethod
+    def open(cls, folder: Path, *, share: float = 1.0, seed: int, file_list: Path | None = None) -> "LabelledSet":
+        """The training images of a folder (see `ImageFolder.open`), a balanced share of them, or those of a list.
+
+        A share below 1 takes round(share * images / classes) images of each class: at least one, and all where a class
+        has fewer. Less is a subset of more.
+
+        Args:
+            folder: with the layout SPLIT/CLASS/... or CLASS/...; of the latter the quarter that `vivi evaluate` tests
+                on by default is left out.
+            share: 0 < share <= 1.
+            seed: decides which images of a class make up the share.
+            file_list: names of exactly the images to take, see `images_of_list`.
+
+        Raises:
+            ViviError: not such a folder, a share out of range, a share beside a list, or a list whose names are
+                unknown, ambiguous or all of one class.
+        """
+        if not 0 < share <= 1:
+            raise ViviError(f"labelled.share is {share}: it must be above 0 and at most 1")
+        if file_list is not None and share < 1:
+            raise ViviError(
+                f"labelled.share is {share}, but {file_list} says which images to take: --set labelled.share=1, "
+                "or leave the list out"
+            )
+        found = ImageFolder.open(folder, seed=SPLIT_SEED)
+        images = found.train
+        if file_list is not None:
+            images = images_of_list(found, file_list)
+        elif share < 1:
+            count = max(1, round(share * len(images) / len(found.classes)))
+            images = some_of_each_class(images, count=count, seed=seed, purpose=f"{STREAM}share")
+        return cls(root=folder, classes=found.classes, images=images)
+
+    @cached_property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that change with the set of images, their labels and the sizes of their files.
+
+        Raises:
+            ViviError: a file has gone.
+        """
+        marked = ((image.path, f"{image.label} {self.classes[image.label]}") for image in self.images)
+        return files_digest(self.root, marked)
+
+
+class ImageLoader:
+    """Makes a rank's part of each step's labelled images, ahead of time, with threads; see `Pipeline`.
+
+    An epoch shows no image twice. The random numbers are others than those of videos with the same seed.
+
+    Args:
+        labelled: the images.
+        settings: how many a step, and how they are cropped.
+        seed: the experiment's seed.
+        rank: takes the images rank * B / ranks up to (rank + 1) * B / ranks.
+        ranks: must divide B.
+        workers: threads; one per core is right.
+        device: where batches are delivered.
+        prefetch: batches made ahead.
+
+    Raises:
+        ConfigError: fewer images than a step needs.
+        ValueError: a number out of range.
+    """
+
+    def __init__(
+        self,
+        labelled: LabelledSet,
+        *,
+        settings: LabelledImages,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+        workers: int,
+        device: torch.device,
+        prefetch: int = 2,
+    ) -> None:
+        self._labels_V = np.array([image.label for image in labelled.images], dtype=np.int64)
+        self._pipeline = Pipeline(
+            ImageSource(labelled.root, [image.path for image in labelled.images]),
+            sampling=SingleImages(frames=1),
+            crop=settings.augmentation.crop,
+            samples_per_step=settings.images_per_step,
+            field="labelled.images_per_step",
+            stream=STREAM,
+            seed=seed,
+            rank=rank,
+            ranks=ranks,
+            workers=workers,
+            device=device,
+            prefetch=prefetch,
+        )
+
+    def batches(self, first_step: int, last_step: int) -> Generator[ImageBatch]:
+        """Batches of the steps first_step, ..., last_step - 1, in order; threads make them while the generator lives.
+
+        Yields:
+            images_BCHW uint8 and labels_B on the device, B being this rank's images; the memory is reused only after
+            every tensor over it is gone.
+
+        Raises:
+            ViviError: an image cannot be read or decoded; the text names its file.
+        """
+        return self._pipeline.batches(first_step, last_step, make=self._batch)
+
+    def _batch(self, step: int, frames_NKLCHW: Tensor, ids_N: NDArray[np.int64]) -> ImageBatch:
+        labels_B = torch.from_numpy(self._labels_V[ids_N]).to(frames_NKLCHW.device)
+        return ImageBatch(step, frames_NKLCHW.flatten(0, 2), labels_B)
