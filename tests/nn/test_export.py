@@ -96,7 +96,7 @@ def test_card_says_what_it_is_and_how_to_load_it(saved, tmp_path):
     narrow = ResNetV2(depth=18, width=0.125, norm=GroupNormWS())
     save(tmp_path / "narrow", encoder=narrow)
     card = (tmp_path / "narrow" / "README.md").read_text()
-    assert "timm has no model of this shape" in card and "local-dir:" not in card
+    assert "timm has no model of exactly this shape" in card and "local-dir:" not in card
     assert set(json.loads((tmp_path / "narrow" / "config.json").read_text())) == {"vivi"}
 
 

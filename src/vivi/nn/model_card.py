@@ -36,7 +36,8 @@ encoder = timm.create_model("local-dir:path/to/this/folder", pretrained=True, nu
 ```
 
 It is timm's `{architecture}`{arguments}. Inputs are RGB in [-1, 1] (mean and standard deviation 0.5).
-The tensors carry the difference between vivi's and timm's epsilons, so that the features are the same.
+"""
+_EPSILONS = """The tensors carry the difference between vivi's and timm's epsilons, so that the features are the same.
 Before training it further with timm, give it vivi's epsilons; the features stay the same:
 
 ```python
@@ -66,7 +67,7 @@ layer = encoder.get_classifier()
 layer.load_state_dict({{"weight": classifier["weight"].view_as(layer.weight), "bias": classifier["bias"]}})
 ```
 """
-_NO_TIMM = "timm has no model of this shape (its group norm has 32 groups in every layer): load it with vivi.\n"
+_NO_TIMM = "timm has no model of exactly this shape: load it with vivi.\n"
 
 
 def model_card(
@@ -96,7 +97,8 @@ def model_card(
 def _timm_part(form: TimmForm) -> str:
     arguments = ", ".join(f"{key}={value!r}" for key, value in form.model_args.items())
     with_arguments = f" with `{arguments}`" if arguments else ""
-    return _TIMM.format(architecture=form.architecture, arguments=with_arguments, restore=form.restore)
+    text = _TIMM.format(architecture=form.architecture, arguments=with_arguments)
+    return text + (_EPSILONS.format(restore=form.restore) if form.restore else "")
 
 
 def _table(rows: Mapping[str, Any]) -> str:
