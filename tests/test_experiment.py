@@ -11,7 +11,6 @@ from vivi.experiment import Experiment
 from vivi.model import chance_levels, named_levels
 from vivi.presets import PRESETS, changed, find
 
-
 UNSUPERVISED = [name for name, preset in PRESETS.items() if not preset.build().image_levels]
 EXEMPLARS = ("Ex-ImageNet", "Ex-YT-F", "Ex-YT-S", "VIVI-Ex(2)", "VIVI-Ex(2)-Order", "VIVI-Ex(4)", "VIVI-Ex(4)-Big")
 SHOTS = ("VIVI-Rot(2)", "VIVI-Rot(4)", "VIVI-Rot(2)-Order", "VIVI-Rot(4)-Order", "VIVI-Rot(4)-AA")
@@ -41,7 +40,7 @@ def test_a_name_says_what_is_in_it(name: str) -> None:
     assert ("LSTM" in text) == ("InfoNCE" in text and "(4)" in name)
     assert ("GroupNormWS" in text) == ("-Co(" in name)
     assert ("Supervised" in text) == any(mark in name for mark in ("-Co(", "Sup-", "Semi-"))
-    assert ("AutoAugment" in text) == ("-AA" in name or name.endswith(")-Big") and "-Co(" in name)
+    assert ("AutoAugment" in text) == ("-AA" in name or (name.endswith(")-Big") and "-Co(" in name))
     assert ("HSVNoise" in text) == ("-Co(" in name or "Semi-" in name)
     assert ("SingleImages" in text) == ("-ImageNet" in name or "Semi-" in name)
     assert experiment.encoder.width == (3 if "-Big" in name else 1)

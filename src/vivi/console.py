@@ -18,6 +18,7 @@ from vivi.core.config import dump, fingerprint
 from vivi.core.rundir import RunFolder
 
 if TYPE_CHECKING:
+    from vivi.convert.conversion import Conversion
     from vivi.experiment import Experiment
     from vivi.presets import Preset
     from vivi.sweep import Sweep, SweepStep
@@ -149,13 +150,11 @@ def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
 
 def show_presets(presets: Mapping[str, "Preset"]) -> None:
     """A table of all presets."""
-    table = Table("preset", "a step", "frame, video and image levels", "learns from", "in the paper")
+    table = Table("preset", "N x K x L", "what it learns from", "in the paper", box=None)
     for name, preset in presets.items():
-        experiment = preset.build()
-        levels = (*experiment.frame_levels, *experiment.video_levels, *experiment.image_levels)
-        terms = " + ".join(type(level.objective).__name__ for level in levels)
-        table.add_row(escape(name), _step_size(experiment), terms, escape(preset.about), preset.where)
+        table.add_row(escape(name), _step_size(preset.build()), escape(preset.about), preset.where)
     console().print(table)
+    plain('All values of one: vivi presets "VIVI-Ex(4)"; whose they are: vivi presets "VIVI-Ex(4)" --explain')
 
 
 def _step_size(experiment: "Experiment") -> str:
@@ -165,7 +164,7 @@ def _step_size(experiment: "Experiment") -> str:
     if experiment.uses_videos:
         parts.append(f"{experiment.samples_per_step} x {sampling.shots} x {sampling.frames}")
     if experiment.images_per_step:
-        parts.append(f"{experiment.images_per_step} labelled")
+        parts.append(f"{experiment.images_per_step}")
     return " + ".join(parts)
 
 
@@ -207,6 +206,7 @@ def show_embedded(summary: "EmbedSummary", *, out: Path) -> None:
 
 def show_explained(experiment: "Experiment") -> None:
     """Every value of a preset with whose it is, and how many there are of each; in a pipe, a value is one line."""
+    from vivi.presets.origins import ABBREVIATIONS
     from vivi.presets.provenance import explained
 
     values = explained(experiment)
@@ -221,6 +221,7 @@ def show_explained(experiment: "Experiment") -> None:
             plain(f"{each.path:{paths}}  {each.value:{texts}}  {each.whose:8}  {each.note}")
     counts = Counter(each.whose for each in values)
     plain(f"{len(values)} values: {', '.join(f'{count} {whose}' for whose, count in counts.most_common())}")
+    plain(f"{ABBREVIATIONS}; more in docs/defaults.md")
 
 
 @contextmanager
@@ -250,3 +251,12 @@ def show_sweep(result: "Sweep", *, out: Path) -> None:
     plain(result.verdict)
     plain(f"{result.trials[0].encoder}")
     plain(f"{out}")
+
+
+def show_conversion(done: "Conversion") -> None:
+    """What was recognised, what was left out, and where the encoder is."""
+    plain(f"recognised: {done.layout.title} ({done.layout.name})")
+    plain(f"{done.taken} variables, {done.parameters:,} parameters, {done.encoder.feature_dim} features")
+    for variable in done.left_out:
+        plain(f"left out: {variable}")
+    plain(f"{done.folder}")

@@ -84,6 +84,31 @@ def embed(encoder: Path, *, images: Path, out: Path, batch: int = 64, device: st
 
 
 @app.command
+def convert(
+    source: Path, *, out: Path, name: str | None = None, layout: str | None = None, image_size: int = 224
+) -> None:
+    """Turn a published checkpoint of another code base into an encoder folder.
+
+    Parameters
+    ----------
+    source
+        A .npz of named arrays, a TensorFlow checkpoint or hub module, or a .caffemodel.
+    out
+        The encoder folder to write.
+    name
+        The model's name; that of the file if not given.
+    layout
+        How its variables are named; recognised if not given.
+    image_size
+        Side of the images it was trained on, in pixels.
+    """
+    from vivi.console import show_conversion
+    from vivi.convert.conversion import convert as run_convert
+
+    show_conversion(run_convert(source, out=out, name=name, layout=layout, image_size=image_size))
+
+
+@app.command
 def report(
     *folders: Path,
     out: Path = Path("report.html"),

@@ -106,6 +106,80 @@ def pretrain(
     show_run(run)
 
 
+@app.command
+def sweep(
+    preset: str,
+    *,
+    data: Path | None = None,
+    labels: Path | None = None,
+    label_list: Path | None = None,
+    out: Path,
+    score: Path,
+    lambda_: Annotated[tuple[float, ...], Parameter(name="--lambda", negative="")] = (),
+    gamma: Annotated[tuple[float, ...], Parameter(negative="")] = (),
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    steps: int | None = None,
+    tiny: Annotated[bool, Parameter(negative="")] = False,
+    device: str = "auto",
+    workers: int | None = None,
+    chunks: int = 1,
+) -> None:
+    """Pretrain with at most four values of lambda and gamma each and compare the encoders.
+
+    Interrupted, the same command goes on.
+
+    Parameters
+    ----------
+    preset
+        A name that `vivi presets` lists.
+    data
+        A store, or a folder of images, as for `vivi pretrain`.
+    labels
+        Labelled images to learn from, as for `vivi pretrain`.
+    label_list
+        Names of those to use.
+    out
+        The folder to write: a run for each combination, and sweep.json.
+    score
+        Labelled images that decide: a quarter of their training part, never their test part.
+    lambda_
+        A weight of the video level; may be repeated. Without any: some around the preset's own.
+    gamma
+        A weight of the labelled images; may be repeated. Without any: the preset's own.
+    set_
+        Change one value of the experiment, as for `vivi pretrain`.
+    steps
+        Train for so many steps.
+    tiny
+        The same method at a size that a CPU can train.
+    device
+        auto, cpu, cuda or cuda:N.
+    workers
+        Threads that decode; one per core if not given.
+    chunks
+        Split a step into so many parts to save memory.
+    """
+    from vivi.console import show_sweep, sweep_progress
+    from vivi.sweep import sweep as run_sweep
+
+    experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
+    options = run_options(device, workers, chunks=chunks)
+    with sweep_progress(experiment) as progress:
+        result = run_sweep(
+            experiment,
+            lambdas=lambda_,
+            gammas=gamma,
+            data=data,
+            labels=labels,
+            label_list=label_list,
+            out=out,
+            score=score,
+            options=options,
+            progress=progress,
+        )
+    show_sweep(result, out=out)
+
+
 def chosen(
     preset: str, *, labels: Path | None, tiny: bool, assignments: Sequence[str], steps: int | None
 ) -> "Experiment":

@@ -32,6 +32,7 @@ from vivi.presets.cases import (
 
 Whose = Literal["paper", "ancestor", "inferred", "ours", "unused", "yours"]
 ANYTHING = "*"
+ABBREVIATIONS = "RSS: google/revisiting-self-supervised, S4L: google-research/s4l, BiT: google-research/big_transfer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ AUGMENTATIONS = (
     ancestor("InceptionCrop.min_covered", "Inception preprocessing: S4L inception_preprocessing.py"),
     ancestor("InceptionCrop.attempts", "Inception preprocessing: S4L inception_preprocessing.py"),
     ancestor("InceptionCrop.flip", "Inception preprocessing: S4L inception_preprocessing.py"),
-    ours("InceptionColour", "S4L's tenth has no change of colour", at=LABELLED, when=SUP_SHARE),
+    ancestor("Augmentation.colour", "none: S4L config/supervised_imagenet_10p.sh", at=LABELLED, when=SUP_SHARE),
     ours("InceptionColour", "as Sup-100%; S4L's rotation has no change of colour", at=LABELLED, when=SUP_ROT),
     ancestor("InceptionColour", "RSS config/supervised/imagenet.sh", at=LABELLED, when=LABELS_ALONE),
     ancestor("InceptionColour", "RSS configurations", when=BASELINE),

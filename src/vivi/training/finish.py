@@ -12,7 +12,7 @@ from vivi.training.state import TrainState
 
 
 def export(run: RunFolder, *, state: TrainState, experiment: Experiment, inputs: Inputs) -> None:
-    """Write RUN/encoder: the frame encoder f alone, ready for vivi and timm, beside it the classifier if there is one."""
+    """Write RUN/encoder: the frame encoder f, ready for vivi and timm, and the classifier where there is one."""
     facts = inputs.facts()
     details = {
         "experiment": fingerprint(experiment),

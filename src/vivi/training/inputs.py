@@ -117,7 +117,9 @@ def _zipped(
     with ExitStack() as stack:
         of_videos = None if videos is None else stack.enter_context(closing(videos.batches(first_step, last_step)))
         of_images = None if images is None else stack.enter_context(closing(images.batches(first_step, last_step)))
-        for _, one, other in zip(range(first_step, last_step), of_videos or repeat(None), of_images or repeat(None)):
+        for _, one, other in zip(
+            range(first_step, last_step), of_videos or repeat(None), of_images or repeat(None), strict=False
+        ):
             yield StepInput(one, other)
 
 
@@ -173,9 +175,10 @@ def _has_images(folder: Path) -> bool:
 
 
 def _check_classes(experiment: Experiment, labelled: LabelledSet) -> None:
+    found = len(labelled.classes)
     for number, level in enumerate(experiment.image_levels):
-        if isinstance(level.objective, Supervised) and level.objective.classes != len(labelled.classes):
+        if isinstance(level.objective, Supervised) and level.objective.classes != found:
+            field = f"image_levels.{number}.objective.classes"
             raise ConfigError(
-                f"image_levels.{number}.objective.classes is {level.objective.classes}, {labelled.root} has "
-                f"{len(labelled.classes)} classes: --set image_levels.{number}.objective.classes={len(labelled.classes)}"
+                f"{field} is {level.objective.classes}, {labelled.root} has {found} classes: --set {field}={found}"
             )

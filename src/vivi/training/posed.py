@@ -8,14 +8,11 @@ from torch import Tensor
 from vivi.core.seeds import Draw
 from vivi.core.world import World
 from vivi.data.augment import Augmentation
-from vivi.data.labelled import LabelledImages
+from vivi.data.labelled import STREAM, LabelledImages
 from vivi.data.records import ImageBatch, VideoBatch
 from vivi.experiment import Experiment
 from vivi.model import VIVI
 from vivi.objectives.base import Question
-
-IMAGES = "images/"
-"""Prefix of the purposes of random numbers for labelled images."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +105,7 @@ class PosedImages:
             total=settings.images_per_step,
             seed=experiment.seed,
             step=batch.step,
-            stream=IMAGES,
+            stream=STREAM,
         )
         return cls(rows, batch.labels_B, model, settings.norm_group)
 

@@ -70,8 +70,8 @@ def train_step(
     if chunks > 1:
         for posed in frames:
             backward(model, posed, cached=of_frames, chunks=chunks)
-        for posed in labelled:
-            backward(model, posed, cached=of_images, chunks=chunks)
+        for asked in labelled:
+            backward(model, asked, cached=of_images, chunks=chunks)
 
     world.mean_gradients(model.parameters())
     state.optimiser.step()
