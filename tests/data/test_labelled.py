@@ -194,7 +194,7 @@ def test_a_bad_file_is_named(tmp_path: Path) -> None:
 def test_a_list_is_followed_to_the_letter(tmp_path: Path, text: str) -> None:
     many(tmp_path / "images", {"a": 5, "b": 5, "c": 5})
     (tmp_path / "list").write_text(text)
-    found = LabelledSet.open(tmp_path / "images", seed=0, file_list=tmp_path / "list")
+    found = LabelledSet.open(tmp_path / "images", share=0.2, seed=0, file_list=tmp_path / "list")
     assert [(image.path, image.label) for image in found.images] == [
         ("train/a/a_0000.JPEG", 0),
         ("train/a/a_0003.JPEG", 0),
@@ -243,7 +243,7 @@ def test_lists_that_do_not_fit(tmp_path: Path, names: str, said: str) -> None:
 def test_a_path_says_which_of_two_twins_is_meant(tmp_path: Path) -> None:
     fill(many(tmp_path / "images", {"a": 2, "b": 2}), ["train/a/twin.jpg", "train/b/twin.jpg"])
     (tmp_path / "list").write_text("b/twin.jpg\na_0000.JPEG")
-    found = LabelledSet.open(tmp_path / "images", seed=0, file_list=tmp_path / "list")
+    found = LabelledSet.open(tmp_path / "images", share=1 / 3, seed=0, file_list=tmp_path / "list")
     assert paths_of(found) == ["train/a/a_0000.JPEG", "train/b/twin.jpg"]
 
 
@@ -255,9 +255,13 @@ def test_a_list_that_names_what_a_seeded_split_holds_out(tmp_path: Path) -> None
     )
 
 
-def test_a_list_beside_a_share_and_a_list_that_is_not_there(tmp_path: Path) -> None:
-    many(tmp_path / "images", {"a": 5, "b": 5})
-    refused(tmp_path, "a_0001.JPEG", "labelled.share is 0.5, but .* says which images to take", share=0.5)
+def test_a_list_of_another_share_and_a_list_that_is_not_there(tmp_path: Path) -> None:
+    many(tmp_path / "images", {"a": 50, "b": 50})
+    names = "\n".join(f"{name}_{number:04}.JPEG" for name in "ab" for number in range(10))
+    said = "names 20 of the 100 training images of .*, a share of 0.2, but labelled.share is 0.5: .*labelled.share=0.2"
+    refused(tmp_path, names, said, share=0.5)
+    few = LabelledSet.open(tmp_path / "images", share=0.21, seed=0, file_list=tmp_path / "list")
+    assert len(few.images) == 20
     (tmp_path / "folder").mkdir()
     for name in ("missing", "folder"):
         with pytest.raises(ViviError, match=f"{name} cannot be read .*: name a list of images"):

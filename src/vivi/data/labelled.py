@@ -63,23 +63,19 @@ class LabelledSet:
                 on by default is left out.
             share: 0 < share <= 1.
             seed: decides which images of a class make up the share.
-            file_list: names of exactly the images to take, see `images_of_list`.
+            file_list: names of exactly the images to take, see `images_of_list`; they must be about that share.
 
         Raises:
-            ViviError: not such a folder, a share out of range, a share beside a list, or a list whose names are
-                unknown, ambiguous or all of one class.
+            ViviError: not such a folder, a share out of range, or a list whose names are unknown, ambiguous,
+                all of one class, or another share of the images.
         """
         if not 0 < share <= 1:
             raise ViviError(f"labelled.share is {share}: it must be above 0 and at most 1")
-        if file_list is not None and share < 1:
-            raise ViviError(
-                f"labelled.share is {share}, but {file_list} says which images to take: --set labelled.share=1, "
-                "or leave the list out"
-            )
         found = ImageFolder.open(folder, seed=SPLIT_SEED)
         images = found.train
         if file_list is not None:
             images = images_of_list(found, file_list)
+            _check_share(len(images), of=found, share=share, file_list=file_list)
         elif share < 1:
             count = max(1, round(share * len(images) / len(found.classes)))
             images = some_of_each_class(images, count=count, seed=seed, purpose=f"{STREAM}share")
@@ -94,6 +90,17 @@ class LabelledSet:
         """
         marked = ((image.path, f"{image.label} {self.classes[image.label]}") for image in self.images)
         return files_digest(self.root, marked)
+
+
+def _check_share(count: int, *, of: ImageFolder, share: float, file_list: Path) -> None:
+    """A list stands for the share that the experiment's name says, up to a twentieth or an image of each class."""
+    expected = share * len(of.train)
+    if abs(count - expected) > max(len(of.classes), expected / 20):
+        found = count / len(of.train)
+        raise ViviError(
+            f"{file_list} names {count} of the {len(of.train)} training images of {of.root}, a share of {found:.3g}, but "
+            f"labelled.share is {share:g}: take the list or the preset that fits, or --set labelled.share={found:.3g}"
+        )
 
 
 class ImageLoader:

@@ -13,6 +13,7 @@ from vivi.core.errors import ConfigError, InterruptedRunError
 from vivi.core.files import locked, write_json
 from vivi.core.rundir import RunFolder
 from vivi.core.world import World
+from vivi.data.labelled import SPLIT_SEED
 from vivi.experiment import Experiment
 from vivi.model import chance_levels
 from vivi.training.checkpoint import load_newest, save_checkpoint
@@ -148,7 +149,7 @@ def _train(
 
 
 def _online_knn(experiment: Experiment, *, folder: Path, every: int) -> OnlineKNN:
-    return OnlineKNN(folder, every=every, size=experiment.image_size, seed=experiment.seed)
+    return OnlineKNN(folder, every=every, size=experiment.image_size, seed=SPLIT_SEED)
 
 
 def _timed(batches: Generator[StepInput]) -> Generator[tuple[StepInput, float]]:
