@@ -64,8 +64,9 @@ class RunFolder:
             return False
         found = read_json(self.experiment)
         changes = differences(found.get("experiment"), identity["experiment"])
-        if found.get("data") != identity["data"]:
-            changes.append("the store is another one")
+        for name in ("data", "labels"):
+            if found.get(name) != identity.get(name):
+                changes.append(f"--{name} is another one")
         if not changes and found != identity:
             changes.append("the version of the format")
         if changes:

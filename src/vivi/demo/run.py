@@ -124,14 +124,18 @@ def make_world(world: Path, *, seed: int, size: Size) -> None:
 
 def command_lines(folders: Folders, *, seed: int, size: Size) -> tuple[tuple[str, ...], ...]:
     """The arguments of every command but the report, in their order."""
-    videos, store = str(folders.world / "videos"), str(folders.store)
-    ingest = ("ingest", videos, "--out", store, "--fps", "4", "--short-side", "64")
     shared = (f"seed={seed}", *size.settings)
     return (
-        ingest,
+        ingest_line(folders),
         *(_pretrain(folders, method, settings=shared) for method in METHODS),
         *(_evaluate(folders, method, question.name) for method in METHODS for question in QUESTIONS),
     )
+
+
+def ingest_line(folders: Folders) -> tuple[str, ...]:
+    """The arguments of the ingest command."""
+    videos, store = str(folders.world / "videos"), str(folders.store)
+    return ("ingest", videos, "--out", store, "--fps", "4", "--short-side", "64")
 
 
 def _pretrain(folders: Folders, method: str, *, settings: Sequence[str]) -> tuple[str, ...]:
