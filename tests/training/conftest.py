@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tests.reference.tiny_images import tiny_images  # noqa: F401 (a fixture)
 from tests.reference.tiny_store import tiny_store  # noqa: F401 (a fixture)
 
 from vivi.core.config import override
