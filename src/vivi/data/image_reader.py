@@ -2,10 +2,11 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import ImageError, load_image
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +48,53 @@ def read_batches(
     Raises:
         ViviError: batch is below 1.
     """
+    for start, loaded in load_ahead(files, lambda _, file: load_image(file, size), batch=batch, threads=threads):
+        good = {at: each for at, each in enumerate(loaded, start) if not isinstance(each, ImageError)}
+        yield ImageBatchRead(
+            positions_B=list(good),
+            images_BCHW=stacked(list(good.values()), size=size),
+            broken=[(at, each.reason) for at, each in enumerate(loaded, start) if isinstance(each, ImageError)],
+        )
+
+
+def load_ahead(
+    files: Sequence[Path], load: Callable[[int, Path], T], *, batch: int, threads: int | None = None
+) -> Iterator[tuple[int, list[T | ImageError]]]:
+    """Call `load` with each file and its position, by threads, one batch ahead of the consumer.
+
+    Yields:
+        Position of the first file of a batch, and what became of each of its files.
+
+    Raises:
+        ViviError: batch is below 1.
+    """
     if batch < 1:
         raise ViviError(f"batch is {batch}: it must be at least 1")
-    workers = threads or min(16, os.cpu_count() or 1)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="images")
-    waiting: deque[list[tuple[int, Future[NDArray[np.uint8] | ImageError]]]] = deque()
+    pool = ThreadPoolExecutor(threads or min(16, os.cpu_count() or 1), thread_name_prefix="images")
+    waiting: deque[tuple[int, list[Future[T | ImageError]]]] = deque()
     try:
         for start in range(0, len(files), batch):
-            chunk = enumerate(files[start : start + batch], start)
-            waiting.append([(at, pool.submit(_try_load, file, size)) for at, file in chunk])
+            jobs = enumerate(files[start : start + batch], start)
+            waiting.append((start, [pool.submit(_try_load, load, at, file) for at, file in jobs]))
             if len(waiting) > 1:
-                yield _collect(waiting.popleft(), size)
+                yield _results(*waiting.popleft())
         while waiting:
-            yield _collect(waiting.popleft(), size)
+            yield _results(*waiting.popleft())
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _try_load(file: Path, size: int) -> NDArray[np.uint8] | ImageError:
+def stacked(images: Sequence[NDArray[np.uint8]], *, size: int) -> Tensor:
+    """images_BCHW of S x S pixels; an empty tensor of that shape where there are none."""
+    return torch.from_numpy(np.stack(images) if images else np.zeros((0, 3, size, size), dtype=np.uint8))
+
+
+def _try_load(load: Callable[[int, Path], T], at: int, file: Path) -> T | ImageError:
     try:
-        return load_image(file, size)
+        return load(at, file)
     except ImageError as error:
         return error
 
 
-def _collect(chunk: list[tuple[int, Future[NDArray[np.uint8] | ImageError]]], size: int) -> ImageBatchRead:
-    results = [(at, future.result()) for at, future in chunk]
-    broken = [(at, result.reason) for at, result in results if isinstance(result, ImageError)]
-    good = [(at, result) for at, result in results if not isinstance(result, ImageError)]
-    images_BCHW = np.stack([pixels for _, pixels in good]) if good else np.zeros((0, 3, size, size), dtype=np.uint8)
-    return ImageBatchRead(positions_B=[at for at, _ in good], images_BCHW=torch.from_numpy(images_BCHW), broken=broken)
+def _results(start: int, futures: list[Future[T | ImageError]]) -> tuple[int, list[T | ImageError]]:
+    return start, [each.result() for each in futures]

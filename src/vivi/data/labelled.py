@@ -99,7 +99,7 @@ def _check_share(count: int, *, of: ImageFolder, share: float, file_list: Path) 
         found = count / len(of.train)
         raise ViviError(
             f"{file_list} names {count} of the {len(of.train)} training images of {of.root}, a share of {found:.3g}, "
-            f"but labelled.share is {share:g}: take the list or the preset that fits, or --set labelled.share={found:.3g}"
+            f"but labelled.share is {share:g}: take a list or a preset that fits, or --set labelled.share={found:.3g}"
         )
 
 

@@ -1,27 +1,21 @@
 """Test images as an encoder's own classifier sees them, beside all images as the probes see them; each decoded once."""
 
-import os
-from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vivi.core.errors import ViviError
 from vivi.data.image_file import ImageError, decode_rgb, exif_orientation, judged_image, load_image, upright
+from vivi.data.image_reader import load_ahead, stacked
 
 CENTRE_CROP = "shorter side to 8/7 of the crop's, centre crop, bilinear without antialiasing, RGB in [-1, 1]"
 """What happens to an image on its way into a classifier, in words for results."""
 _SHORT, _CROP = 256, 224
 """The shorter side goes to 256 pixels for crops of 224, and in proportion for others."""
-_Loaded = tuple[NDArray[np.uint8], ...] | ImageError
-"""An image squashed, and its centre crop if that was asked for; or why there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,51 +48,20 @@ def read_pictures(
     Raises:
         ViviError: batch is below 1.
     """
-    for start, loaded in _load(files, centred=centred, size=size, batch=batch):
+
+    def load(at: int, file: Path) -> tuple[NDArray[np.uint8], ...]:
+        return load_both(file, size) if at in centred else (load_image(file, size),)
+
+    for start, loaded in load_ahead(files, load, batch=batch):
         read = {at: each for at, each in enumerate(loaded, start) if not isinstance(each, ImageError)}
         centre = [at for at, pictures in read.items() if len(pictures) > 1]
         yield PictureBatch(
             positions_B=list(read),
-            images_BCHW=_stacked([pictures[0] for pictures in read.values()], size=size),
+            images_BCHW=stacked([pictures[0] for pictures in read.values()], size=size),
             centred_F=centre,
-            crops_FCHW=_stacked([read[at][1] for at in centre], size=size),
+            crops_FCHW=stacked([read[at][1] for at in centre], size=size),
             broken=[(at, each.reason) for at, each in enumerate(loaded, start) if isinstance(each, ImageError)],
         )
-
-
-def _load(
-    files: Sequence[Path], *, centred: Collection[int], size: int, batch: int
-) -> Iterator[tuple[int, list[_Loaded]]]:
-    """Where each batch begins, and what its files hold."""
-    if batch < 1:
-        raise ViviError(f"batch is {batch}: it must be at least 1")
-    pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1), thread_name_prefix="pictures")
-    waiting: deque[tuple[int, list[Future[_Loaded]]]] = deque()
-    try:
-        for start in range(0, len(files), batch):
-            jobs = enumerate(files[start : start + batch], start)
-            waiting.append((start, [pool.submit(_try_load, file, size, at in centred) for at, file in jobs]))
-            if len(waiting) > 1:
-                yield _loaded(*waiting.popleft())
-        while waiting:
-            yield _loaded(*waiting.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _loaded(start: int, futures: list[Future[_Loaded]]) -> tuple[int, list[_Loaded]]:
-    return start, [each.result() for each in futures]
-
-
-def _try_load(file: Path, size: int, centred: bool) -> _Loaded:
-    try:
-        return load_both(file, size) if centred else (load_image(file, size),)
-    except ImageError as error:
-        return error
-
-
-def _stacked(images: list[NDArray[np.uint8]], *, size: int) -> Tensor:
-    return torch.from_numpy(np.stack(images) if images else np.zeros((0, 3, size, size), dtype=np.uint8))
 
 
 def load_both(path: Path, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
