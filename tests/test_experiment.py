@@ -108,6 +108,17 @@ def test_another_class_is_chosen_by_its_name() -> None:
     }  # fmt: skip
 
 
+def test_a_class_is_named_and_then_its_fields() -> None:
+    other = override(find("VIVI-Ex(4)"), ["pooling=AttentionPooling", "pooling.hidden=4"])
+    assert dump(other)["pooling"] == {"class": "vivi.nn.pooling:AttentionPooling", "hidden": 4}
+    task = override(find("VIVI-Ex(4)"), ["frame_levels.0.objective=Rotation", "sampling.frames=4"])
+    assert list(named_levels(task)) == ["frame/rotation", "video/infonce"]
+    with pytest.raises(ConfigError, match=r"encoder=TimmModel: name: .*required"):
+        override(find("VIVI-Ex(4)"), ["encoder=TimmModel"])
+    with pytest.raises(ConfigError, match="or name another class: .*SlimResNetV2.*TimmModel"):
+        override(find("VIVI-Ex(4)"), ["encoder=LeNet"])
+
+
 def test_a_changed_experiment_says_so_in_its_name() -> None:
     experiment = find("Ex-YT-S")
     assert changed(experiment).name == "Ex-YT-S"

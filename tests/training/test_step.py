@@ -66,6 +66,16 @@ def test_chunked_gradients_are_those_of_the_whole_batch(name: str, monkeypatch: 
         )
 
 
+def test_attention_takes_the_place_of_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = override(miniature("VIVI-Ex(4)"), ["pooling=AttentionPooling", "pooling.hidden=8"])
+    whole, chunked = (gradients(experiment, chunks=each, monkeypatch=monkeypatch) for each in (1, 2))
+    learned = [name for name in whole if name.startswith("pooling.")]
+    assert learned
+    assert any(whole[name].abs().sum() > 0 for name in learned)
+    for name in learned:
+        torch.testing.assert_close(chunked[name], whole[name], rtol=1e-8, atol=1e-11)
+
+
 def test_frames_and_images_have_batch_statistics_of_their_own() -> None:
     """Other labelled images change nothing in what the frames give, though both pass through the same encoder."""
     experiment = override(miniature("Semi-Ex-10%"), ["frame_levels.0.weight=1"])

@@ -10,8 +10,10 @@ import hashlib
 import importlib
 import inspect
 import json
+import pkgutil
+import types
 from collections.abc import Iterable
-from typing import Any, TypeVar, dataclass_transform, get_type_hints
+from typing import Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 import pydantic
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -106,7 +108,8 @@ def explain(error: pydantic.ValidationError, cls: type[Any]) -> str:
 def override(tree: T, assignments: Iterable[str]) -> T:
     """Apply assignments such as "optimiser.learning_rate=0.1" or "frame_levels.0.weight=2"; values are JSON or text.
 
-    Cross-checks see the tree with all of them applied, so their order does not matter.
+    Cross-checks see the tree with all of them applied, so their order does not matter, but that a class is named before
+    its fields are set: "pooling=AttentionPooling", then "pooling.hidden=64".
 
     Raises:
         ConfigError: no such field (the nearest are named) or an illegal value.
@@ -119,47 +122,75 @@ def override(tree: T, assignments: Iterable[str]) -> T:
         path, equals, text = assignment.partition("=")
         if not equals or not path:
             raise ConfigError(f"--set {assignment}: write it as field.field=value, e.g. optimiser.learning_rate=0.1")
-        _assign(data, tree, path.strip().split("."), text.strip(), f"--set {assignment}")
+        _assign(data, type(tree), path.strip().split("."), text.strip(), f"--set {assignment}")
     return load(data, type(tree), source="--set " + " --set ".join(assignments))
 
 
-def _assign(data: Any, node: Any, path: list[str], text: str, source: str) -> None:
-    """Set one leaf of `data`, the dump of `node`, which knows the types."""
+def _assign(data: Any, hint: Any, path: list[str], text: str, source: str) -> None:
+    """Set one leaf of `data`, a dumped value of type `hint`."""
     name, rest = path[0], path[1:]
     key: Any
-    if isinstance(node, tuple):
-        if not name.isdigit() or int(name) >= len(node):
-            raise ConfigError(f"{source}: {name!r} is not a position; legal: {_listed(map(str, range(len(node))))}")
-        key, below, hint = int(name), node[int(name)], type(node[int(name)])
-    elif is_config(node):
-        if name not in (names := _field_names(type(node))):
-            raise ConfigError(f"{source}: {type(node).__name__} has no field {name!r}{_suggest(name, names)}")
-        key, below, hint = name, getattr(node, name), get_type_hints(type(node), include_extras=True)[name]
+    if isinstance(data, list):
+        if not name.isdigit() or int(name) >= len(data):
+            raise ConfigError(f"{source}: {name!r} is not a position; legal: {_listed(map(str, range(len(data))))}")
+        key, hint = int(name), get_args(hint)[0]
+    elif isinstance(data, dict):
+        cls = _find_class(data["class"], source)
+        if name not in (names := _field_names(cls)):
+            raise ConfigError(f"{source}: {cls.__name__} has no field {name!r}{_suggest(name, names)}")
+        key, hint = name, get_type_hints(cls, include_extras=True)[name]
     else:
         raise ConfigError(f"{source}: nothing lies below this value, remove {'.'.join(path)!r}")
+    classes = {each.__name__: each for each in _classes(hint)}
+    below = data[key] if isinstance(data, list) else data.get(key)
     if rest:
-        _assign(data[key], below, rest, text, source)
-    elif is_config(below):
-        data[key] = dump(build(_class_named(text, hint, below, source), {}, source=source))
+        _assign(below, hint, rest, text, source)
+    elif text in classes:
+        data[key] = _fresh(classes[text])
+    elif isinstance(below, dict):
+        fields = _listed(_field_names(_find_class(below["class"], source)))
+        raise ConfigError(
+            f"{source}: this is a group; set one of its fields: {fields}"
+            + (f"; or name another class: {_listed(classes)}" if len(classes) > 1 else "")
+        )
     else:
         data[key] = dump(_parse(text, hint, source))
 
 
-def _class_named(text: str, hint: Any, below: Any, source: str) -> type[Any]:
-    """The configuration class of that name that may stand in a field of type `hint`, e.g. GroupNormWS for a Norm."""
-    found = {each.__name__: each for each in _subclasses(hint)} if isinstance(hint, type) else {}
-    if text not in found:
-        raise ConfigError(
-            f"{source}: this is a group; set one of its fields: {_listed(_field_names(type(below)))}"
-            + (f"; or name another class: {_listed(found)}" if len(found) > 1 else "")
-        )
-    return found[text]
+def _fresh(cls: type[Any]) -> Any:
+    """A configuration with its defaults, dumped; where a field has none, it is left out until it is set."""
+    try:
+        return dump(cls())
+    except pydantic.ValidationError:
+        return {"class": f"{cls.__module__}:{cls.__qualname__}"}
 
 
-def _subclasses(cls: type[Any]) -> list[type[Any]]:
-    """The concrete configuration classes below `cls`, and `cls` itself."""
-    below = [each for child in cls.__subclasses__() for each in _subclasses(child)]
+def _classes(hint: Any) -> list[type[Any]]:
+    """The concrete configuration classes that a field of type `hint` may hold, e.g. BatchNorm, GroupNormWS for Norm."""
+    if not isinstance(hint, type):
+        return [each for argument in get_args(hint) for each in _classes(argument)] if _is_union(hint) else []
+    if vars(hint).get(_MARK) is None:
+        return []
+    _import_beside(hint)
+    return _concrete(hint)
+
+
+def _concrete(cls: type[Any]) -> list[type[Any]]:
+    children: list[type[Any]] = cls.__subclasses__()
+    below = [each for child in children for each in _concrete(child)]
     return below if inspect.isabstract(cls) else [cls, *below]
+
+
+def _import_beside(cls: type[Any]) -> None:
+    """Import the files that stand beside the one of `cls`: a new class is a new file, known by standing there."""
+    package = cls.__module__.rpartition(".")[0]
+    if package.startswith("vivi."):
+        for each in pkgutil.iter_modules(importlib.import_module(package).__path__):
+            importlib.import_module(f"{package}.{each.name}")
+
+
+def _is_union(hint: Any) -> bool:
+    return isinstance(hint, types.UnionType) or get_origin(hint) is Union
 
 
 def _parse(text: str, hint: Any, source: str) -> Any:
