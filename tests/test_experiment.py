@@ -115,7 +115,7 @@ def test_a_class_is_named_and_then_its_fields() -> None:
     assert list(named_levels(task)) == ["frame/rotation", "video/infonce"]
     with pytest.raises(ConfigError, match=r"encoder=TimmModel: name: .*required"):
         override(find("VIVI-Ex(4)"), ["encoder=TimmModel"])
-    with pytest.raises(ConfigError, match="or name another class: .*SlimResNetV2.*TimmModel"):
+    with pytest.raises(ConfigError, match=r"or name another class: .*SlimResNetV2.*TimmModel"):
         override(find("VIVI-Ex(4)"), ["encoder=LeNet"])
 
 

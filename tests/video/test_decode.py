@@ -1,5 +1,6 @@
 """Sampled frames: bit for bit those of decoding everything, at the right times, of the right size and orientation."""
 
+import gc
 import os
 from collections.abc import Sequence
 from fractions import Fraction
@@ -205,6 +206,29 @@ def test_the_display_matrix_is_honoured(tmp_path: Path, rotation: int) -> None:
     corners = (np.array([[1, 1, 3, 3], [1, 3, 1, 3]]) * np.array(frame.image_HWC.shape[:2])[:, None] // 4).tolist()
     assert frame.image_HWC.shape[:2] == ((32, 48) if rotation in (0, 180) else (48, 32))
     assert np.abs(frame.image_HWC[tuple(corners)].astype(int) - expected[::2, ::2][tuple(corners)]).max() < 25
+
+
+@pytest.mark.parametrize("size", [(455, 256), (64, 48), (31, 7)])
+def test_pixels_are_those_of_the_planes(size: tuple[int, int]) -> None:
+    width, height = size
+    planes = np.random.default_rng(3).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    frame = av.VideoFrame.from_ndarray(planes, "gbrp")
+    assert np.array_equal(frame.to_ndarray(), planes)
+    image_HWC = Pictures(short_side=None, pixel_aspect=Fraction(1)).convert(frame)
+    assert np.array_equal(image_HWC, planes)
+    assert image_HWC.flags.c_contiguous
+
+
+def test_decoded_pictures_are_let_go_without_the_garbage_collector(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", scene(60))
+    gc.collect()
+    gc.disable()
+    try:
+        list(sample_frames(path, fps=5, short_side=None))
+        kept = sum(type(each) is av.VideoFrame for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert kept == 0
 
 
 def test_non_square_pixels_become_square(tmp_path: Path) -> None:

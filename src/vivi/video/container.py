@@ -93,7 +93,9 @@ class OpenVideo:
         """The packets that hold data, in the order of the file; those of the video, or of all streams."""
         streams: list[Stream] = list(self.container.streams) if of_all_streams else [self.stream]
         try:
-            yield from (packet for packet in self.container.demux(streams) if packet.size)
+            for packet in self.container.demux(streams):
+                if packet.size:
+                    yield packet
         except IndexError:
             # PyAV ends so where a stream begins in the middle of a file; everything was read by then.
             return

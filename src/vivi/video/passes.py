@@ -6,8 +6,6 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 import av
-from av.packet import Packet
-from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
@@ -31,10 +29,9 @@ def decode_planned(video: OpenVideo, plan: Plan) -> Iterator[tuple[int, VideoFra
     """
     due = iter(sorted(plan.times))
     for frame in _decode_runs(video, plan):
-        if frame.pts in plan.times:
-            if frame.pts != next(due, None):
-                raise UnforeseenError
-            yield frame.pts, frame
+        if frame.pts is None or frame.pts != next(due, None):
+            raise UnforeseenError
+        yield frame.pts, frame
     if next(due, None) is not None:
         raise UnforeseenError
 
@@ -52,7 +49,7 @@ def decode_whole(video: OpenVideo, clock: Clock, *, path: Path) -> Iterator[tupl
 
 
 def _decode_runs(video: OpenVideo, plan: Plan) -> Iterator[VideoFrame]:
-    """Decode the needed packets, run after run.
+    """Decode the needed packets, run after run, for the frames that the plan takes.
 
     Raises:
         UnforeseenError: the packets are not those of the first pass, or a run does not begin with a real key frame
@@ -61,35 +58,33 @@ def _decode_runs(video: OpenVideo, plan: Plan) -> Iterator[VideoFrame]:
     decoder = _decoder(video)
     skips = decoder.name in _SKIPPING
     is_full, guard = True, None
-    for packet, is_needed in _announced_packets(video, plan):
-        if is_needed:
-            guard = guard or _Guard(packet.pts)
-            if skips and (packet.pts in plan.times) != is_full:
-                is_full = not is_full
-                decoder.skip_frame = "DEFAULT" if is_full else "NONREF"
-            yield from guard.passed(decoder.decode(packet))
-        elif guard is not None:
-            yield from guard.passed(decoder.decode(None), is_end=True)
-            decoder.flush_buffers()
-            guard = None
-    if guard is not None:
-        yield from guard.passed(decoder.decode(None), is_end=True)
-
-
-def _announced_packets(video: OpenVideo, plan: Plan) -> Iterator[tuple["Packet[Stream]", bool]]:
     for packet, time, is_needed in zip_longest(video.packets(), plan.packet_times, plan.needed.tolist()):
         if packet is None or packet.pts != time:
             raise UnforeseenError
-        yield packet, is_needed
+        if is_needed:
+            guard = guard or _Guard(time, plan.times)
+            if skips and (time in plan.times) != is_full:
+                is_full = not is_full
+                decoder.skip_frame = "DEFAULT" if is_full else "NONREF"
+            if frames := decoder.decode(packet):
+                yield from guard.taken(frames)
+        elif guard is not None:
+            yield from guard.taken(decoder.decode(None), is_end=True)
+            decoder.flush_buffers()
+            guard = None
+    if guard is not None:
+        yield from guard.taken(decoder.decode(None), is_end=True)
 
 
 class _Guard:
     """Checks that no frame is damaged, and that the key frame of a run comes out before later ones, an I picture."""
 
-    def __init__(self, start: int | None) -> None:
-        self._awaited = start
+    def __init__(self, start: int, times: frozenset[int]) -> None:
+        self._awaited: int | None = start
+        self._times = times
 
-    def passed(self, frames: list[VideoFrame], *, is_end: bool = False) -> Iterator[VideoFrame]:
+    def taken(self, frames: list[VideoFrame], *, is_end: bool = False) -> list[VideoFrame]:
+        """The frames to take, of these that the decoder gave."""
         for frame in frames:
             if frame.pts is None or frame.is_corrupt:
                 raise UnforeseenError
@@ -97,9 +92,9 @@ class _Guard:
                 if frame.pts != self._awaited or frame.pict_type != PictureType.I:
                     raise UnforeseenError
                 self._awaited = None
-            yield frame
         if is_end and self._awaited is not None:
             raise UnforeseenError
+        return [frame for frame in frames if frame.pts in self._times]
 
 
 def _every_frame(video: OpenVideo, path: Path) -> Iterator[tuple[int, VideoFrame]]:

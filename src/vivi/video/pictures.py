@@ -3,8 +3,11 @@
 from fractions import Fraction
 from typing import Any
 
+import cv2
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -35,8 +38,21 @@ class Pictures:
             )
         width, height = self._size
         scaled = self._reformatter.reformat(frame, width, height, "gbrp", interpolation=_SCALING, threads=1)
-        image_HWC = scaled.to_ndarray().astype(np.uint8, copy=False)
-        return np.ascontiguousarray(turn(image_HWC, matrix=display_matrix(frame)))
+        return turn(interleaved(scaled)[:, :width], matrix=display_matrix(frame)).copy()
+
+
+def interleaved(frame: VideoFrame) -> NDArray[np.uint8]:
+    """RGB, uint8, HWC, of a frame in planes of colour (gbrp), its rows still padded on the right.
+
+    Whole rows take a quarter of the time of `to_ndarray`.
+    """
+    green, blue, red = (_rows(plane) for plane in frame.planes)
+    return np.asarray(cv2.merge([red, green, blue]), dtype=np.uint8)
+
+
+def _rows(plane: VideoPlane) -> NDArray[np.uint8]:
+    rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)
+    return rows if plane.line_size > 0 else rows[::-1]
 
 
 def stored_size(width: int, height: int, *, short_side: int | None, pixel_aspect: Fraction) -> tuple[int, int]:
@@ -58,7 +74,8 @@ def stored_size(width: int, height: int, *, short_side: int | None, pixel_aspect
 
 def display_matrix(frame: VideoFrame) -> tuple[int, int, int, int]:
     """The signs of the file's display matrix [[a, b], [c, d]]; (1, 0, 0, 1) where there is none."""
-    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    # `frame.side_data` would refer back to its frame and so keep the picture until the garbage collector comes by.
+    data: Any = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     if data is None:
         return 1, 0, 0, 1
     numbers = np.frombuffer(bytes(data), dtype=np.int32).astype(np.float64) / 65536

@@ -30,7 +30,9 @@ class Clock:
 
     def chosen(self, shown: Sequence[int]) -> list[int]:
         """Of growing presentation times those of the frames that are on the screen at a sampling instant, once each."""
-        counts = [self.count(time - shown[0]) for time in shown]
+        # `count` of each, with the scale worked out once
+        numerator, denominator = (self.time_base * self.rate).as_integer_ratio()
+        counts = [-((shown[0] - time) * numerator // denominator) for time in shown]
         counts += [self.count_to_end(time - shown[0], frames=len(shown)) for time in shown[-1:]]
         return [time for time, before, after in zip(shown, counts, counts[1:], strict=False) if after > before]
 

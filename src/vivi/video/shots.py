@@ -173,7 +173,7 @@ def colour_histogram(image_HWC: NDArray[np.uint8], *, bits: int) -> NDArray[np.f
     The bin of a pixel is (r << 2 * bits) + (g << bits) + b with the `bits` most significant bits of each channel.
     """
     levels = 1 << bits
-    counts = cv2.calcHist([image_HWC], [0, 1, 2], None, [levels] * 3, [0, 256] * 3)
+    counts = cv2.calcHist(cv2.split(image_HWC), [0, 1, 2], None, [levels] * 3, [0, 256] * 3)
     shares: NDArray[np.float32] = counts.ravel() / np.float32(image_HWC.shape[0] * image_HWC.shape[1])
     return shares
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
-from av.packet import Packet
-from av.stream import Stream
 
 from vivi.video.container import DecodeError, OpenVideo
 
@@ -41,7 +39,6 @@ class _Mark(NamedTuple):
     is_key: bool
     is_hidden: bool
     is_damaged: bool
-    is_encrypted: bool
 
 
 def read_timeline(video: OpenVideo, path: Path) -> Timeline:
@@ -53,37 +50,29 @@ def read_timeline(video: OpenVideo, path: Path) -> Timeline:
     """
     marks: list[_Mark] = []
     ends: dict[int, int] = {}
-    own, problem = video.stream.index, ""
+    own, problem, is_encrypted = video.stream.index, "", False
     try:
         for packet in video.packets(of_all_streams=True):
-            index, time = packet.stream_index, packet.pts if packet.pts is not None else packet.dts
+            index, pts, dts, duration = packet.stream_index, packet.pts, packet.dts, packet.duration or 0
             if index == own:
-                marks.append(_mark(packet))
-            if time is not None:
-                ends[index] = max(ends.get(index, 0), time + (packet.duration or 0))
+                is_encrypted = is_encrypted or (not marks and packet.has_sidedata("encryption_info"))
+                marks.append(_Mark(pts, dts, duration, packet.is_keyframe, packet.is_discard, packet.is_corrupt))
+            time = pts if pts is not None else dts
+            if time is not None and time + duration > ends.get(index, 0):
+                ends[index] = time + duration
     except (av.FFmpegError, OSError) as error:
         problem = error.strerror or type(error).__name__
     streams = video.container.streams
     file_end = max(
         (end * (streams[index].time_base or Fraction(0)) for index, end in ends.items()), default=Fraction(0)
     )
-    _check(marks, video=video, file_end=file_end, problem=problem, path=path)
+    _check(marks, video=video, file_end=file_end, problem=problem, is_encrypted=is_encrypted, path=path)
     return _timeline(marks, video=video, path=path)
 
 
-def _mark(packet: "Packet[Stream]") -> _Mark:
-    return _Mark(
-        pts=packet.pts,
-        dts=packet.dts,
-        duration=packet.duration or 0,
-        is_key=packet.is_keyframe,
-        is_hidden=packet.is_discard,
-        is_damaged=packet.is_corrupt,
-        is_encrypted=packet.has_sidedata("encryption_info"),
-    )
-
-
-def _check(marks: list[_Mark], *, video: OpenVideo, file_end: Fraction, problem: str, path: Path) -> None:
+def _check(
+    marks: list[_Mark], *, video: OpenVideo, file_end: Fraction, problem: str, is_encrypted: bool, path: Path
+) -> None:
     name = video.format
     announced = _announced_seconds(video) if name in _ANNOUNCING else None
     if problem:
@@ -93,7 +82,7 @@ def _check(marks: list[_Mark], *, video: OpenVideo, file_end: Fraction, problem:
         raise DecodeError(
             path, "truncated", f"it announces {float(announced):.1f} s and ends at {float(reached):.1f} s"
         )
-    if any(mark.is_encrypted for mark in marks[:1]):
+    if is_encrypted:
         raise DecodeError(path, "encrypted", "its video is encrypted")
     if not marks:
         raise DecodeError(path, "no frames", "its video stream is empty")
