@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("world", nargs="?", choices=tuple(WORLDS))
     found.add_argument("--out", type=Path, help="folder to keep everything in")
     found.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    found.add_argument("--steps", type=int, default=300)
+    found.add_argument("--steps", type=int, default=700)
     found.add_argument("--presets", nargs="+", default=[], metavar="NAME", help="rows to run; all if not given")
     found.add_argument("--jobs", type=int, default=2, help="runs at a time, each with one thread")
     found.add_argument("--report", type=Path, help="the page to write")

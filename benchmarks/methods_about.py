@@ -11,8 +11,8 @@ TINY = """\
 What differs from the paper, for all rows alike: a ResNet-18 v2 of width 16 (`-Big`: 48) at 48 pixels instead of a
 ResNet-50 v2 at 224; {steps} steps instead of 120,000 (co-training: 100,000); 64 shots a step instead of 2048, of 4
 frames instead of 8 (rotation: 2 instead of 4); learning rate 0.03; crops keep at least 30 % of the picture; the weight
-of InfoNCE is 2 instead of 0.04; labelled images come 64 a step, in norm groups of 32, for Co(10%) as for the others:
-these are the values of `tiny`, nothing else is set. Probes on frozen features stand for the paper's fine-tuning on
+of InfoNCE is 2 (with MLPs 0.5) instead of 0.04; labelled images come 64 a step for Co(10%) as for the others: these are
+the values of `tiny`, nothing else is set. Probes on frozen features stand for the paper's fine-tuning on
 VTAB. "ImageNet" is the folder of images to learn from: the rows named after it and Semi-Ex see all its images without
 labels; Sup, Co and Semi-Ex its labels, or a tenth of them."""
 OURS = """\

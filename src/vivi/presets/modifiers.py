@@ -9,6 +9,7 @@ from vivi.data.autoaugment import AutoAugmentImageNet
 from vivi.data.hsv import HSVNoise
 from vivi.data.labelled import LabelledImages
 from vivi.experiment import Experiment, Level
+from vivi.nn.heads import MLPPredictor
 from vivi.nn.norm import GroupNormWS
 from vivi.nn.resnet_v2 import ResNetV2
 from vivi.objectives.infonce import InfoNCE
@@ -50,8 +51,9 @@ def co(experiment: Experiment, percent: int) -> Experiment:
         samples_per_step=shots // experiment.sampling.shots,
         augmentation=augmentation,
         encoder=dataclasses.replace(experiment.encoder, norm=GroupNormWS()),
+        norm_group=1,  # group norm has no batch statistics: any chunk and any number of ranks will do
         image_levels=(Level(objective=Supervised(), weight=GAMMA),),
-        labelled=LabelledImages(images_per_step=images, share=percent / 100, augmentation=augmentation),
+        labelled=LabelledImages(images_per_step=images, share=percent / 100, norm_group=1, augmentation=augmentation),
         optimiser=SGD(learning_rate=min(0.1 * images / 256, 0.8)),
         schedule=Schedule(steps=100_000, warmup=5_000, decays=(70_000, 80_000, 90_000)),
     )
@@ -61,8 +63,9 @@ def tiny(experiment: Experiment) -> Experiment:
     """The same method for a computer without GPU: width-16 ResNet-18 at 48 pixels, 64 shots of 4 frames, 700 steps.
 
     What fills a small crop at 224 pixels is a few pixels here, so crops keep at least 30 % of the area. With 128
-    features the scores of InfoNCE are small, so lambda is 2. Both were tried out on the demo's world. Rotation, which
-    shows a frame four times, takes half the frames.
+    features the scores of InfoNCE are small, so lambda is 2 with the LSTM; with MLPs, whose two outputs are multiplied
+    and stop at zero together when lambda is large, it is 0.5. All this was tried out on the demo's world. Rotation,
+    which shows a frame four times, takes half the frames.
     """
     shots = 64
     frames = {EXEMPLAR_FRAMES: 4, ROTATION_FRAMES: 2, 1: 1}
@@ -73,10 +76,12 @@ def tiny(experiment: Experiment) -> Experiment:
         changes += [f"samples_per_step={shots // experiment.sampling.shots}"]
         changes += [f"sampling.frames={frames[experiment.sampling.frames]}"]
     if experiment.labelled is not None:
-        changes += ["labelled.images_per_step=64", "labelled.norm_group=32"]
+        changes += ["labelled.images_per_step=64", f"labelled.norm_group={min(32, experiment.labelled.norm_group)}"]
         changes += ["labelled.augmentation.crop.size=48", "labelled.augmentation.crop.min_area=0.3"]
     for number, level in enumerate(experiment.video_levels):
-        changes += [f"video_levels.{number}.weight=2"] if isinstance(level.objective, InfoNCE) else []
+        if isinstance(level.objective, InfoNCE):
+            weight = 0.5 if isinstance(level.objective.predictor, MLPPredictor) else 2
+            changes += [f"video_levels.{number}.weight={weight}"]
     for number, level in enumerate(experiment.frame_levels):
         small = {"patch": 12, "projection": 64, "hidden": 256} if _cuts_patches(level) else {}
         changes += [f"frame_levels.{number}.objective.{field}={value}" for field, value in small.items()]
