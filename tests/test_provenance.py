@@ -124,7 +124,7 @@ def test_a_value_without_an_origin_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         ("Ex-YT-F", "augmentation.standardise", "ancestor"),
         ("VIVI-Ex(4)", "augmentation.standardise", "inferred"),
         ("VIVI-Ex(4)-AA", "augmentation.colour.0", "ours"),
-        ("VIVI-Ex(4)-Co(10%)", "labelled.augmentation.colour.1", "paper"),
+        ("VIVI-Ex(4)-Co(10%)", "labelled.augmentation.colour.1", "inferred"),
         ("VIVI-Ex(4)-Co(10%)", "augmentation.colour.1", "ours"),
         ("VIVI-Ex(4)-Co(100%)", "labelled.augmentation.colour.1", "ours"),
         ("VIVI-Ex(4)-Co(100%)", "augmentation.colour.1", "ours"),

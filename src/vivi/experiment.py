@@ -112,8 +112,11 @@ class Experiment:
         if self.labelled is None:
             return
         for level in self.image_levels:
-            if level.objective.min_views > 1:
-                raise ValueError(f"image_levels: {_name(level)} compares several frames of a shot, an image has one")
+            if self.labelled.views < level.objective.min_views:
+                raise ValueError(
+                    f"labelled.views: {_name(level)} compares at least {level.objective.min_views} views of an image, "
+                    f"got {self.labelled.views}"
+                )
         rows = self.labelled.images_per_step
         if rows % self.labelled.norm_group:
             raise ValueError(
@@ -148,6 +151,11 @@ class Experiment:
     def images_per_step(self) -> int:
         """Labelled images of a step; 0 without image levels."""
         return self.labelled.images_per_step if self.labelled is not None else 0
+
+    @property
+    def pictures_per_step(self) -> int:
+        """Frames, and labelled images as often as they are shown."""
+        return self.frames_per_step + (self.images_per_step * self.labelled.views if self.labelled is not None else 0)
 
 
 def _check_groups(levels: tuple[Level, ...], *, rows: int, field: str, unit: str) -> None:

@@ -47,11 +47,23 @@ class VIVI(nn.Module):
         named = zip(self._names("frame"), self.frame_objectives, strict=True)
         return [_objective(each).pretext(frames_SLCHW, draw=draws[name]) for name, each in named]
 
-    def ask_about_images(self, images_S1CHW: Tensor, *, labels_S: Tensor, draws: Mapping[str, Draw]) -> list[Question]:
-        """The question of each image objective; where it hides no answer of its own, the label is the answer."""
+    def ask_about_images(self, images_SVCHW: Tensor, *, labels_S: Tensor, draws: Mapping[str, Draw]) -> list[Question]:
+        """The question of each image objective; where it hides no answer of its own, the label is the answer.
+
+        An objective that shows the images as they are is shown instead, of the first that makes views of its own, those
+        that stand for the image: so each picture is encoded once, and a turned one can be classified too.
+        """
         named = zip(self._names("image"), self.image_objectives, strict=True)
-        posed = [_objective(each).pretext(images_S1CHW, draw=draws[name]) for name, each in named]
-        return [Question(each.views, labels_S if each.targets is None else each.targets) for each in posed]
+        posed = [_objective(each).pretext(images_SVCHW, draw=draws[name]) for name, each in named]
+        made = next((each for each in posed if each.views is not images_SVCHW), None)
+        questions = []
+        for each in posed:
+            targets = labels_S if each.targets is None else each.targets
+            if made is None or each.views is not images_SVCHW:
+                questions.append(Question(each.views, targets))
+            else:
+                questions.append(Question(made.views, targets, seen=made.pooled))
+        return questions
 
     def encode(self, questions: Sequence[Question], *, norm_group: int) -> list[Encoded]:
         """Embeddings of the views of each question; views that several questions share are encoded once.
@@ -67,7 +79,7 @@ class VIVI(nn.Module):
         for question in questions:
             if id(question.views) not in known:
                 known[id(question.views)] = self._encode(question.views, norm_group)
-        return [Encoded(known[id(each.views)], each.targets, each.pooled) for each in questions]
+        return [Encoded(known[id(each.views)], each.targets, each.pooled, each.seen) for each in questions]
 
     def _encode(self, views_SVCHW: Tensor, norm_group: int) -> Tensor:
         """embeddings_SVD."""
@@ -103,7 +115,7 @@ class VIVI(nn.Module):
         if self.video_objectives:
             pooled_SD = self.pooling(frames[0].embeddings_SVD[:, : frames[0].pooled])
             terms += self._video_terms(pooled_SD.unflatten(0, (-1, shots_per_sample)), draws)
-        terms += [(x.embeddings_SVD, x.targets) for x in images]
+        terms += [(x.embeddings_SVD[:, : x.seen], x.targets) for x in images]
         objectives = (*self.frame_objectives, *self.video_objectives, *self.image_objectives)
         parts = {
             name: compare(_objective(objective), x, targets=targets, level=level, world=world)

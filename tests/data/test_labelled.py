@@ -108,7 +108,7 @@ def test_batches_equal_the_slow_way(labelled: LabelledSet) -> None:
     for step, batch in enumerate(loader_of(labelled).batches(0, 7)):
         ids = batch_ids(np.arange(len(labelled.images)), seed=7, step=step, size=8, stream="images/")
         assert batch.step == step
-        assert (batch.images_BCHW.shape, batch.images_BCHW.dtype) == ((8, 3, SIDE, SIDE), torch.uint8)
+        assert (batch.images_BVCHW.shape, batch.images_BVCHW.dtype) == ((8, 1, 3, SIDE, SIDE), torch.uint8)
         assert (batch.labels_B.shape, batch.labels_B.dtype) == ((8,), torch.int64)
         for position, number in enumerate(ids.tolist()):
             image = labelled.images[number]
@@ -120,7 +120,7 @@ def test_batches_equal_the_slow_way(labelled: LabelledSet) -> None:
             [crop] = InceptionCrop(size=SIDE).draw(generator, height=height, width=width, count=1)
             expected = np.empty((3, SIDE, SIDE), np.uint8)
             Cropper(SIDE).cut(np.dstack([image_HWC, image_HWC[..., :1]]), crop=crop, out_CSS=expected)
-            assert np.array_equal(batch.images_BCHW[position].numpy(), expected)
+            assert np.array_equal(batch.images_BVCHW[position, 0].numpy(), expected)
 
 
 def test_videos_beside_them_have_other_random_numbers(labelled: LabelledSet) -> None:
@@ -137,12 +137,12 @@ def test_videos_beside_them_have_other_random_numbers(labelled: LabelledSet) -> 
     [ours] = loader_of(labelled, images=len(labelled.images)).batches(0, 1)
     labels_V = torch.tensor([image.label for image in labelled.images])
     assert not torch.equal(labels_V[theirs.sample_ids_N], ours.labels_B)
-    assert not set(map(bytes, theirs.frames_NKLCHW.numpy())) & set(map(bytes, ours.images_BCHW.numpy()))
+    assert not set(map(bytes, theirs.frames_NKLCHW.numpy())) & set(map(bytes, ours.images_BVCHW.numpy()))
 
 
 def all_of(loader: ImageLoader, first: int, last: int) -> tuple[torch.Tensor, torch.Tensor]:
     batches = list(loader.batches(first, last))
-    return torch.stack([each.images_BCHW for each in batches]), torch.stack([each.labels_B for each in batches])
+    return torch.stack([each.images_BVCHW for each in batches]), torch.stack([each.labels_B for each in batches])
 
 
 def test_an_epoch_shows_no_image_twice(labelled: LabelledSet) -> None:

@@ -23,7 +23,10 @@ def miniature(name: str) -> Experiment:
         changes += [f"sampling.frames={min(2, experiment.sampling.frames)}"]
     if experiment.labelled is not None:
         changes += [f"labelled.images_per_step={IMAGES}", f"labelled.norm_group={IMAGES // 2}"]
-        changes += [f"labelled.augmentation.crop.size={SIDE}"]
+        changes += [f"labelled.views={min(2, experiment.labelled.views)}", f"labelled.augmentation.crop.size={SIDE}"]
+        changes += [
+            f"image_levels.{number}.group=8" for number, each in enumerate(experiment.image_levels) if each.group
+        ]
     changes += [f"frame_levels.{number}.group=8" for number, each in enumerate(experiment.frame_levels) if each.group]
     changes += ["norm_group=8"] if experiment.uses_videos else []
     changes += [f"video_levels.{number}.weight=0.2" for number in range(len(experiment.video_levels))]
@@ -49,5 +52,5 @@ def batches(experiment: Experiment) -> tuple[VideoBatch | None, ImageBatch | Non
         videos = VideoBatch(step=0, frames_NKLCHW=pictures, sample_ids_N=torch.arange(samples))
     if experiment.labelled is not None:
         labels = torch.arange(IMAGES) % CLASSES
-        images = ImageBatch(step=0, images_BCHW=scenes(IMAGES, 1)[:, 0], labels_B=labels)
+        images = ImageBatch(step=0, images_BVCHW=scenes(IMAGES, experiment.labelled.views), labels_B=labels)
     return videos, images

@@ -35,6 +35,9 @@ def small(name: str, *, steps: int = 4, classes: int = len(CLASSES)) -> Experime
         changes += ["sampling.frames=2"] if "Ex" in name else []
     if experiment.labelled is not None:
         changes += ["labelled.images_per_step=4", "labelled.norm_group=4", "labelled.augmentation.crop.size=32"]
+        changes += [
+            f"image_levels.{number}.group=4" for number, each in enumerate(experiment.image_levels) if each.group
+        ]
     return override(experiment, changes)
 
 
@@ -120,3 +123,13 @@ def test_other_labels_are_another_run(tmp_path: Path, tiny_images: Path) -> None
     run(experiment, tmp_path / "run", labels=tiny_images, label_list=tmp_path / "list.txt")
     with pytest.raises(CheckpointError, match="--labels is another one"):
         run(experiment, tmp_path / "run", labels=tiny_images)
+
+
+def test_testing_on_what_may_have_been_learned_is_remarked(tmp_path: Path, tiny_images: Path) -> None:
+    folder = run(small("Sup-100%", steps=2), tmp_path / "run", labels=tiny_images)
+    unsplit = tiny_images / "train"
+    assert not [each for each in evaluate(folder.encoder, data=unsplit).remarks if "seed 0" in each]
+    assert [each for each in evaluate(folder.encoder, data=unsplit, seed=1).remarks if "seed 0" in each]
+    assert not [each for each in evaluate(folder.encoder, data=tiny_images, seed=1).remarks if "seed 0" in each]
+    images = run(small("Rot-ImageNet", steps=2), tmp_path / "images", data=unsplit)
+    assert [each for each in evaluate(images.encoder, data=unsplit).remarks if "without labels" in each]

@@ -81,7 +81,7 @@ def test_frames_and_images_have_batch_statistics_of_their_own() -> None:
     experiment = override(miniature("Semi-Ex-10%"), ["frame_levels.0.weight=1"])
     videos, images = batches(experiment)
     assert images is not None
-    black = dataclasses.replace(images, images_BCHW=torch.zeros_like(images.images_BCHW))
+    black = dataclasses.replace(images, images_BVCHW=torch.zeros_like(images.images_BVCHW))
     losses = []
     for each in (images, black):
         state = TrainState.start(experiment, device=WORLD.device)

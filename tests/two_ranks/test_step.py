@@ -24,8 +24,8 @@ def moved(world: World, experiment: Experiment, chunks: int) -> dict[str, Any]:
         mine = share(videos.frames_NKLCHW, world)
         videos = VideoBatch(step=0, frames_NKLCHW=mine, sample_ids_N=share(videos.sample_ids_N, world))
     if images is not None:
-        mine = share(images.images_BCHW, world)
-        images = ImageBatch(step=0, images_BCHW=mine, labels_B=share(images.labels_B, world))
+        mine = share(images.images_BVCHW, world)
+        images = ImageBatch(step=0, images_BVCHW=mine, labels_B=share(images.labels_B, world))
     state = TrainState.start(experiment, device=world.device)
     result = train_step(state, videos, images=images, experiment=experiment, world=world, chunks=chunks)
     gradients = {name: p.grad for name, p in state.model.named_parameters()}

@@ -34,6 +34,8 @@ class LabelledImages:
 
     images_per_step: Annotated[int, Field(ge=1)] = 256
     """Images of the whole batch, over all devices."""
+    views: Annotated[int, Field(ge=1)] = 1
+    """V: how many times each image is shown, each time cropped and coloured anew."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Class-balanced share of the training images; 1 takes all of them as they are."""
     norm_group: Annotated[int, Field(ge=1)] = 128
@@ -138,7 +140,7 @@ class ImageLoader:
         self._labels_V = np.array([image.label for image in labelled.images], dtype=np.int64)
         self._pipeline = Pipeline(
             ImageSource(labelled.root, [image.path for image in labelled.images]),
-            sampling=SingleImages(frames=1),
+            sampling=SingleImages(frames=settings.views),
             crop=settings.augmentation.crop,
             samples_per_step=settings.images_per_step,
             field="labelled.images_per_step",
@@ -155,7 +157,7 @@ class ImageLoader:
         """Batches of the steps first_step, ..., last_step - 1, in order; threads make them while the generator lives.
 
         Yields:
-            images_BCHW uint8 and labels_B on the device, B being this rank's images; the memory is reused only after
+            images_BVCHW uint8 and labels_B on the device, B being this rank's images; the memory is reused only after
             every tensor over it is gone.
 
         Raises:
@@ -165,4 +167,4 @@ class ImageLoader:
 
     def _batch(self, step: int, frames_NKLCHW: Tensor, ids_N: NDArray[np.int64]) -> ImageBatch:
         labels_B = torch.from_numpy(self._labels_V[ids_N]).to(frames_NKLCHW.device)
-        return ImageBatch(step, frames_NKLCHW.flatten(0, 2), labels_B)
+        return ImageBatch(step, frames_NKLCHW[:, 0], labels_B)

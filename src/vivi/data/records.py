@@ -62,10 +62,10 @@ class VideoBatch:
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
-    """This rank's slice of the labelled images of one step: B images."""
+    """This rank's slice of the labelled images of one step: B images, V views of each."""
 
     step: int
-    images_BCHW: Tensor
+    images_BVCHW: Tensor
     """uint8, RGB, cropped and flipped."""
     labels_B: Tensor
     """int64: position of each image's class in `LabelledSet.classes`."""

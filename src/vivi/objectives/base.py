@@ -27,8 +27,10 @@ class Question:
     """The answer, one row per row of `views`; None where the identity of the row is the answer, or, for images that
     carry labels, where labels_S (int64) are it: the model puts them in."""
     pooled: int | None = None
-    """Frame objectives: how many of each shot's views, from the first, enter the pooling; None: all. Views that are
-    not to be pooled, such as turned frames, stand behind those that are."""
+    """How many of each shot's views, from the first, stand for it: enter the pooling, or are classified; None: all.
+    Views that do not, such as turned frames, stand behind those that do."""
+    seen: int | None = None
+    """How many of the views, from the first, the objective's own head is given; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Encoded:
     embeddings_SVD: Tensor
     targets: Tensor | None
     pooled: int | None
+    seen: int | None = None
 
 
 class Objective(nn.Module, ABC):

@@ -111,23 +111,31 @@ def sup_10() -> Experiment:
 
 
 def sup_rot_100() -> Experiment:
-    """Supervised, and rotation of the same labelled images."""
+    """Supervised, and rotation of the same labelled images; every turned image is classified (reference 68)."""
     base = sup_100()
-    levels = (*base.image_levels, Level(objective=Rotation()))
+    levels = (*base.image_levels, Level(objective=Rotation(pool="all")))
     return dataclasses.replace(base, name="Sup-Rot-100%", image_levels=levels)
 
 
 def semi_ex_10() -> Experiment:
-    """Supervised on a class-balanced tenth of the labels, batch-hard exemplars from all images without labels."""
+    """Supervised on a class-balanced tenth of the labels, and batch-hard exemplars of all images (reference 68).
+
+    An image is shown 8 times in either stream; the triplet loss is the mean over both.
+    """
     colour: tuple[ColourTransform, ...] = (HSVNoise(),)
+    exemplars = Level(objective=BatchHardExemplar(), weight=0.5, group=EXEMPLAR_GROUP)
     return dataclasses.replace(
         _exemplar("Semi-Ex-10%", sampling=SingleImages(frames=EXEMPLAR_FRAMES)),
         samples_per_step=512,
         augmentation=Augmentation(colour=colour),
-        frame_levels=(Level(objective=BatchHardExemplar(), group=EXEMPLAR_GROUP),),
-        image_levels=(Level(objective=Supervised(), weight=GAMMA),),
+        frame_levels=(exemplars,),
+        image_levels=(Level(objective=Supervised(), weight=GAMMA), exemplars),
         labelled=LabelledImages(
-            images_per_step=512, share=0.1, norm_group=32, augmentation=Augmentation(colour=colour)
+            images_per_step=512,
+            views=EXEMPLAR_FRAMES,
+            share=0.1,
+            norm_group=EXEMPLAR_GROUP,
+            augmentation=Augmentation(colour=colour),
         ),
         optimiser=SGD(learning_rate=0.1, weight_decay=1e-3),
         schedule=Schedule(steps=50_000, warmup=2_500, decays=(35_000, 40_000, 45_000)),

@@ -77,6 +77,7 @@ def tiny(experiment: Experiment) -> Experiment:
         changes += [f"sampling.frames={frames[experiment.sampling.frames]}"]
     if experiment.labelled is not None:
         changes += ["labelled.images_per_step=64", f"labelled.norm_group={min(32, experiment.labelled.norm_group)}"]
+        changes += [f"labelled.views={min(4, experiment.labelled.views)}"]
         changes += ["labelled.augmentation.crop.size=48", "labelled.augmentation.crop.min_area=0.3"]
     for number, level in enumerate(experiment.video_levels):
         if isinstance(level.objective, InfoNCE):

@@ -17,7 +17,7 @@ def export(run: RunFolder, *, state: TrainState, experiment: Experiment, inputs:
     details = {
         "experiment": fingerprint(experiment),
         "steps": state.step,
-        "pictures a step": experiment.frames_per_step + experiment.images_per_step,
+        "pictures a step": experiment.pictures_per_step,
         **facts,
     }
     save_encoder(

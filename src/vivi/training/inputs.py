@@ -34,7 +34,7 @@ class StepInput:
         if self.videos is not None:
             return self.videos.frames_NKLCHW.flatten(0, 2)[:count]
         assert self.images is not None
-        return self.images.images_BCHW[:count]
+        return self.images.images_BVCHW.flatten(0, 1)[:count]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def _train(
     wish: StopWish,
 ) -> None:
     steps = experiment.schedule.steps
-    pictures = experiment.frames_per_step + experiment.images_per_step
+    pictures = experiment.pictures_per_step
     meter = Meter(state.interval)
     source = inputs.batches(state.step, steps, world=options.world, workers=options.workers)
     with closing(_timed(source)) as batches:

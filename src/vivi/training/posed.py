@@ -86,7 +86,7 @@ class PosedFrames:
 
 @dataclass(frozen=True, slots=True)
 class PosedImages:
-    """The questions of the image objectives about this rank's labelled images: shots of one frame."""
+    """The questions of the image objectives about this rank's labelled images: an image is a shot of its V views."""
 
     rows: _Rows
     labels_S: Tensor
@@ -99,9 +99,9 @@ class PosedImages:
         settings: LabelledImages | None = experiment.labelled
         assert settings is not None
         rows = _Rows(
-            frames_SLCHW=batch.images_BCHW[:, None],
+            frames_SLCHW=batch.images_BVCHW,
             augmentation=settings.augmentation,
-            first=world.rank * len(batch.images_BCHW),
+            first=world.rank * len(batch.images_BVCHW),
             total=settings.images_per_step,
             seed=experiment.seed,
             step=batch.step,

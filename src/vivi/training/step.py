@@ -103,6 +103,7 @@ def joined(chunks: Sequence[Sequence[Encoded]]) -> list[Encoded]:
             embeddings_SVD=torch.cat([each.embeddings_SVD for each in pieces]).requires_grad_(),
             targets=None if pieces[0].targets is None else torch.cat([_known(each.targets) for each in pieces]),
             pooled=pieces[0].pooled,
+            seen=pieces[0].seen,
         )
         for pieces in zip(*chunks, strict=True)
     ]

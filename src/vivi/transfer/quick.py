@@ -1,7 +1,7 @@
 """Quick evaluation: what frozen features tell about labelled images, beside the same network with random weights."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -119,12 +119,23 @@ def evaluate(
         results=results,
         neighbours=_neighbours(folders[0], split=parts[0], features_PD=encoded.features_PD[0], queries=queries),
         skipped=encoded.skipped,
-        remarks=tuple(remarks(trained.classifier, classes=folders[0].classes)),
+        remarks=(*remarks(trained.classifier, classes=folders[0].classes), *_learned_before(trained, folders, seeds)),
         timing={"encoding": encoding, "all": time.perf_counter() - started, "images": len(encoded.row_of)},
     )
     if out is not None:
         write_json(out, scores.as_json())
     return scores
+
+
+def _learned_before(trained: LoadedEncoder, folders: Sequence[ImageFolder], seeds: Sequence[int]) -> Iterator[str]:
+    """What to mind where the folder that is tested on may be the one that was learned from, and has no parts."""
+    if folders[0].split.startswith("given"):
+        return
+    advice = "if this is the folder it learned from, give it the parts train/CLASS and test/CLASS"
+    if trained.classifier is not None and any(seeds):
+        yield f"The encoder left out of its labelled images what seed 0 tests on, not what others do: {advice}"
+    if "images" in trained.details:
+        yield f"The encoder learned from a folder of images without labels, from all where it has no parts: {advice}"
 
 
 def _check_positive(**values: int) -> None:
