@@ -143,7 +143,8 @@ def test_resize_follows_the_formula(data, height, width, size, flip):
     Cropper(size).cut(image, crop=crop, out_CSS=out)
     error = np.abs(out - slow_resize(image, crop, size))
     assert error.max() < (0.52 if EXACT else 5)
-    assert error.mean() < (0.27 if EXACT else 1.5)
+    if size >= 16:  # of few pixels the mean of the rounding, a quarter, is itself uncertain
+        assert error.mean() < (0.27 if EXACT else 1.5)
 
 
 def test_resize_writes_nothing_but_its_place():

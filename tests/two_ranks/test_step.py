@@ -39,6 +39,11 @@ def small_groups(experiment: Experiment) -> list[str]:
     return frames + (["labelled.norm_group=4"] if experiment.labelled is not None else [])
 
 
+def plain_patches(name: str) -> list[str]:
+    """Without standardisation, which makes rounding errors of nearly even patches large."""
+    return ["frame_levels.0.objective.standardise=false"] if "Jigsaw" in name else []
+
+
 def share(rows: Tensor, world: World) -> Tensor:
     """This rank's rows."""
     count = len(rows) // world.size
@@ -57,7 +62,7 @@ def share(rows: Tensor, world: World) -> Tensor:
     ],
 )
 def test_two_ranks_do_the_step_of_one(name: str, chunks: int) -> None:
-    experiment = override(miniature(name), small_groups(miniature(name)))
+    experiment = override(miniature(name), [*small_groups(miniature(name)), *plain_patches(name)])
     steady = dataclasses.replace(experiment, optimiser=dataclasses.replace(experiment.optimiser, weight_decay=0.0))
     expected = moved(World.single(), steady, 1)
     results = run_ranks(moved, steady, chunks)
