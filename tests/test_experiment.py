@@ -113,8 +113,15 @@ def test_a_class_is_named_and_then_its_fields() -> None:
     assert dump(other)["pooling"] == {"class": "vivi.nn.pooling:AttentionPooling", "hidden": 4}
     task = override(find("VIVI-Ex(4)"), ["frame_levels.0.objective=Rotation", "sampling.frames=4"])
     assert list(named_levels(task)) == ["frame/rotation", "video/infonce"]
-    with pytest.raises(ConfigError, match=r"encoder=TimmModel: name: .*required"):
+    with pytest.raises(ConfigError, match=r"encoder=TimmModel: TimmModel has no default for .name.: set it too"):
         override(find("VIVI-Ex(4)"), ["encoder=TimmModel"])
+    noisy = override(find("VIVI-Ex(4)"), ['augmentation.colour=["HSVNoise", "GreyScale"]'])
+    assert [type(each).__name__ for each in noisy.augmentation.colour] == ["HSVNoise", "GreyScale"]
+    assert override(find("VIVI-Ex(4)"), ["augmentation.colour=[]"]).augmentation.colour == ()
+    with pytest.raises(ConfigError, match=r"write a list of names, as in .*; legal: InceptionColour, .*HSVNoise"):
+        override(find("VIVI-Ex(4)"), ["augmentation.colour=Blur"])
+    with pytest.raises(ConfigError, match=r"labelled.share=1: there is none in this experiment"):
+        override(find("VIVI-Ex(4)"), ["labelled.share=1"])
     with pytest.raises(ConfigError, match=r"or name another class: .*SlimResNetV2.*TimmModel"):
         override(find("VIVI-Ex(4)"), ["encoder=LeNet"])
 

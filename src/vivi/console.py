@@ -50,7 +50,7 @@ class Bar:
         times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[text]}"))
         self._progress = Progress(*columns, *times, console=self._console, disable=not self._console.is_terminal)
         self._task = self._progress.add_task(title, total=None, text="")
-        self._said = time.monotonic()
+        self._said, self._ended = time.monotonic(), False
 
     def __enter__(self) -> "Bar":
         """Start drawing."""
@@ -65,8 +65,9 @@ class Bar:
         """Show that `done` of `total` are done."""
         self._progress.update(self._task, completed=done, total=total, text=escape(text))
         now = time.monotonic()
-        if not self._console.is_terminal and done and (now - self._said > PLAIN_SECONDS or done == total):
-            self._said = now
+        ended = done == total and not self._ended
+        if not self._console.is_terminal and done and (now - self._said > PLAIN_SECONDS or ended):
+            self._said, self._ended = now, done == total
             of = "" if total is None else f"/{total}"
             self._console.print(f"{self._title}: {done}{of} {self._unit} {text}", markup=False, highlight=False)
 
@@ -190,6 +191,8 @@ def show_scores(scores: "Scores", *, out: Path | None) -> None:
         numbers = (f"{score.accuracy:.1%}", interval, str(score.total))
         table.add_row(escape(score.task), score.probe, score.weights, *numbers)
     console().print(table)
+    for each in scores.skipped:
+        plain(f"skipped: {each['path']}: {each['reason']}")
     for remark in scores.remarks:
         plain(remark)
     if out is not None:

@@ -108,7 +108,9 @@ class Sweep:
             text = f"Not distinguishable: {best.name} {place}, and its interval overlaps that of {names}."
         else:
             text = f"{best.name} is best: its interval lies above those of all others."
-        if best.linear.interval[0] <= best.random.interval[1]:
+        if best.linear.interval[1] < best.random.interval[0]:
+            text += f" It is worse than random weights ({best.random.accuracy:.1%})."
+        elif best.linear.interval[0] <= best.random.interval[1]:
             text += f" It cannot be told from random weights either ({best.random.accuracy:.1%})."
         return text
 

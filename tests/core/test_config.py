@@ -113,7 +113,7 @@ def test_a_missing_field_and_a_failed_cross_check_are_named() -> None:
 
         value: int
 
-    with pytest.raises(ConfigError, match="here: value: "):
+    with pytest.raises(ConfigError, match="here: Needy has no default for 'value'"):
         build(Needy, {}, source="here")
     with pytest.raises(ConfigError, match=r"here: .*low: must not exceed high"):
         build(Tree, {"low": 3}, source="here")

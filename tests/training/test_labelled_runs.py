@@ -1,5 +1,6 @@
 """Runs that learn from labelled images or from folders of images: from the flags to the encoder and its scores."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_other_labels_are_another_run(tmp_path: Path, tiny_images: Path) -> None
     (tmp_path / "list.txt").write_text("\n".join(names))
     experiment = override(small("Sup-100%", steps=2), ["labelled.share=0.2"])
     run(experiment, tmp_path / "run", labels=tiny_images, label_list=tmp_path / "list.txt")
-    with pytest.raises(CheckpointError, match="--labels is another one"):
+    with pytest.raises(CheckpointError, match="--labels or --label-list names other files"):
         run(experiment, tmp_path / "run", labels=tiny_images)
 
 
@@ -133,3 +134,22 @@ def test_testing_on_what_may_have_been_learned_is_remarked(tmp_path: Path, tiny_
     assert not [each for each in evaluate(folder.encoder, data=tiny_images, seed=1).remarks if "seed 0" in each]
     images = run(small("Rot-ImageNet", steps=2), tmp_path / "images", data=unsplit)
     assert [each for each in evaluate(images.encoder, data=unsplit).remarks if "without labels" in each]
+
+
+def test_a_damaged_image_in_the_middle_of_a_run(tmp_path: Path, tiny_images: Path) -> None:
+    """What was learned before it is saved, and the run goes on when the image is repaired, to the same end."""
+    copy = tmp_path / "images"
+    shutil.copytree(tiny_images, copy)
+    experiment = small("Sup-100%", steps=10)  # one epoch of 40 images
+    victim = copy / "train/bee/bee_train_3.jpg"
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ViviError, match=r"bee_train_3\.jpg: damaged .*; repair or remove this file"):
+        run(experiment, tmp_path / "a", labels=copy)
+    victim.write_bytes(whole)
+    saved = [path.name for path in checkpoints(RunFolder(tmp_path / "a").checkpoints)]
+    resumed = run(experiment, tmp_path / "a", labels=copy)
+    unbroken = run(experiment, tmp_path / "b", labels=copy)
+    one, other = (load_file(checkpoints(each.checkpoints)[-1] / "state.safetensors") for each in (resumed, unbroken))
+    assert all(torch.equal(tensor, other[key]) for key, tensor in one.items())
+    assert saved

@@ -99,9 +99,11 @@ def explain(error: pydantic.ValidationError, cls: type[Any]) -> str:
     """One line for a validation error: field, what is wrong, nearest legal name."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or cls.__name__
+    if first["type"] == "missing":
+        return f"{cls.__name__} has no default for {where!r}: set it too"
     if first["type"] == "unexpected_keyword_argument":
         return f"{cls.__name__} has no field {where!r}{_suggest(where, _field_names(cls))}"
-    got = "" if first["type"] in ("value_error", "missing") else f", got {first.get('input')!r}"
+    got = "" if first["type"] == "value_error" else f", got {first.get('input')!r}"
     return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}"
 
 
@@ -139,6 +141,10 @@ def _assign(data: Any, hint: Any, path: list[str], text: str, source: str) -> No
         if name not in (names := _field_names(cls)):
             raise ConfigError(f"{source}: {cls.__name__} has no field {name!r}{_suggest(name, names)}")
         key, hint = name, get_type_hints(cls, include_extras=True)[name]
+    elif data is None:
+        raise ConfigError(
+            f"{source}: there is none in this experiment, so {name!r} cannot be set; take a preset with it"
+        )
     else:
         raise ConfigError(f"{source}: nothing lies below this value, remove {'.'.join(path)!r}")
     classes = {each.__name__: each for each in _classes(hint)}
@@ -147,6 +153,8 @@ def _assign(data: Any, hint: Any, path: list[str], text: str, source: str) -> No
         _assign(below, hint, rest, text, source)
     elif text in classes:
         data[key] = _fresh(classes[text])
+    elif isinstance(below, list) and (members := _members(hint)):
+        data[key] = [_fresh(each) for each in _named(text, members, source)]
     elif isinstance(below, dict):
         fields = _listed(_field_names(_find_class(below["class"], source)))
         raise ConfigError(
@@ -155,6 +163,23 @@ def _assign(data: Any, hint: Any, path: list[str], text: str, source: str) -> No
         )
     else:
         data[key] = dump(_parse(text, hint, source))
+
+
+def _members(hint: Any) -> dict[str, type[Any]]:
+    """The classes that a field of type `hint` may hold many of, by name; none where it holds something else."""
+    many = get_origin(hint) is tuple
+    return {each.__name__: each for argument in get_args(hint)[:1] for each in _classes(argument)} if many else {}
+
+
+def _named(text: str, legal: dict[str, type[Any]], source: str) -> list[type[Any]]:
+    """The classes in a JSON list of their names."""
+    try:
+        names = json.loads(text)
+        return [legal[name] for name in names]
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f'{source}: write a list of names, as in ["{next(iter(legal))}"]; legal: {_listed(legal)}'
+        ) from None
 
 
 def _fresh(cls: type[Any]) -> Any:

@@ -64,9 +64,9 @@ class RunFolder:
             return False
         found = read_json(self.experiment)
         changes = differences(found.get("experiment"), identity["experiment"])
-        for name in ("data", "labels"):
+        for name, flags in (("data", "--data"), ("labels", "--labels or --label-list")):
             if found.get(name) != identity.get(name):
-                changes.append(f"--{name} is another one")
+                changes.append(f"{flags} names other files")
         if not changes and found != identity:
             changes.append("the version of the format")
         if changes:

@@ -52,7 +52,7 @@ def read_names(path: Path) -> list[str]:
         text = path.read_bytes().decode("utf-8", "surrogateescape").removeprefix("\ufeff")
     except OSError as error:
         raise ViviError(f"{path} cannot be read ({error.strerror}): name a list of images") from error
-    names = _from_json(text, path) if text.lstrip().startswith("{") else _from_lines(text)
+    names = _from_json(text, path) if text.lstrip().startswith(("{", "[")) else _from_lines(text)
     if not names:
         raise ViviError(f"{path} names no images; {_LEGAL}")
     return list(dict.fromkeys(name.removeprefix("./") for name in names))

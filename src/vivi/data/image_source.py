@@ -8,7 +8,7 @@ import numpy as np
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import image_extensions
-from vivi.data.images import files_digest, find_images, given_split
+from vivi.data.images import find_images, given_split, names_digest
 from vivi.data.picture import Picture, open_picture
 from vivi.data.records import ShotTable
 
@@ -52,12 +52,8 @@ class ImageSource:
 
     @cached_property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that change with the set of paths and the sizes of the files.
-
-        Raises:
-            ViviError: a file has gone.
-        """
-        return files_digest(self.root, ((path, "") for path in self.paths))
+        """Twelve hexadecimal digits that change with the set of paths, not with what is in a file."""
+        return names_digest((path, "") for path in self.paths)
 
     @property
     def facts(self) -> dict[str, int]:

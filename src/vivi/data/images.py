@@ -22,6 +22,7 @@ __all__ = [
     "given_split",
     "held_out",
     "load_image",
+    "names_digest",
     "some_of_each_class",
 ]
 
@@ -154,8 +155,22 @@ def files_digest(root: Path, marked: Iterable[tuple[str, str]]) -> str:
         try:
             size = os.stat(f"{root}/{path}").st_size  # noqa: PTH116 (a million of them)
         except OSError as error:
-            raise ViviError(f"{printable(f'{root}/{path}')}: {error.strerror}; give the folder again") from error
+            raise ViviError(f"{printable(f'{root}/{path}')}: {error.strerror}; repair or remove it") from error
         digest.update(os.fsencode(f"{path}\0{mark}\0{size}\0"))
+    return digest.hexdigest()[:12]
+
+
+def names_digest(marked: Iterable[tuple[str, str]]) -> str:
+    """Twelve hexadecimal digits that change with the set of files and their marks, not with what is in a file.
+
+    So a run goes on when a damaged image was repaired.
+
+    Args:
+        marked: path and mark of each file, in any order.
+    """
+    digest = hashlib.sha256()
+    for path, mark in sorted(marked):
+        digest.update(os.fsencode(f"{path}\0{mark}\0"))
     return digest.hexdigest()[:12]
 
 

@@ -1,6 +1,6 @@
 """Labelled images to learn from: how many a step, which share of a folder, and their batches."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from vivi.data.augment import Augmentation
 from vivi.data.clips import SingleImages
 from vivi.data.file_list import images_of_list
 from vivi.data.image_source import ImageSource
-from vivi.data.images import ImageFolder, LabelledImage, files_digest, some_of_each_class
+from vivi.data.images import ImageFolder, LabelledImage, names_digest, some_of_each_class
 from vivi.data.pipeline import Pipeline
 from vivi.data.records import ImageBatch
 
@@ -78,6 +78,7 @@ class LabelledSet:
         if file_list is not None:
             images = images_of_list(found, file_list)
             _check_share(len(images), of=found, share=share, file_list=file_list)
+            _check_every_class(images, of=found, file_list=file_list)
         elif share < 1:
             count = max(1, round(share * len(images) / len(found.classes)))
             images = some_of_each_class(images, count=count, seed=seed, purpose=f"{STREAM}share")
@@ -85,13 +86,9 @@ class LabelledSet:
 
     @cached_property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that change with the set of images, their labels and the sizes of their files.
-
-        Raises:
-            ViviError: a file has gone.
-        """
+        """Twelve hexadecimal digits that change with the set of images and their labels, not with what is in a file."""
         marked = ((image.path, f"{image.label} {self.classes[image.label]}") for image in self.images)
-        return files_digest(self.root, marked)
+        return names_digest(marked)
 
 
 def _check_share(count: int, *, of: ImageFolder, share: float, file_list: Path) -> None:
@@ -102,6 +99,16 @@ def _check_share(count: int, *, of: ImageFolder, share: float, file_list: Path) 
         raise ViviError(
             f"{file_list} names {count} of the {len(of.train)} training images of {of.root}, a share of {found:.3g}, "
             f"but labelled.share is {share:g}: take a list or a preset that fits, or --set labelled.share={found:.3g}"
+        )
+
+
+def _check_every_class(images: Sequence[LabelledImage], *, of: ImageFolder, file_list: Path) -> None:
+    seen = {image.label for image in images}
+    missing = [name for label, name in enumerate(of.classes) if label not in seen]
+    if missing:
+        raise ViviError(
+            f"{file_list} names no image of {len(missing)} of the {len(of.classes)} classes of {of.root}, such as "
+            f"{missing[0]!r}: add some, or give a folder without these classes"
         )
 
 

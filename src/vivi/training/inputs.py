@@ -142,7 +142,7 @@ def _check_flags(experiment: Experiment, *, data: Path | None, labels: Path | No
     if data is not None and not experiment.uses_videos:
         raise ConfigError(f"--data {data}: {name} learns from labelled images alone; leave it out, give --labels")
     if experiment.image_levels and labels is None:
-        raise ConfigError(f"--labels is missing: {name} learns from labelled images too; give a folder CLASS/IMAGE")
+        raise ConfigError(f"--labels is missing: {name} learns from labelled images; give a folder CLASS/IMAGE")
     if labels is not None and not experiment.image_levels:
         raise ConfigError(f"--labels {labels}: {name} learns without labels; leave it out, or take a -Co preset")
     if label_list is not None and labels is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vivi import __version__
 from vivi.core.config import dump, fingerprint
-from vivi.core.errors import ConfigError, InterruptedRunError
+from vivi.core.errors import ConfigError, InterruptedRunError, ViviError
 from vivi.core.files import locked, write_json
 from vivi.core.rundir import RunFolder
 from vivi.core.world import World
@@ -121,8 +121,15 @@ def _train(
     steps = experiment.schedule.steps
     pictures = experiment.pictures_per_step
     meter = Meter(state.interval)
-    source = inputs.batches(state.step, steps, world=options.world, workers=options.workers)
-    with closing(_timed(source)) as batches:
+    first = state.step
+
+    def save() -> None:
+        meter.check_finite(state.step)
+        state.interval = meter.sums()
+        save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
+
+    source = inputs.batches(first, steps, world=options.world, workers=options.workers)
+    with closing(_timed(source, at_failure=lambda: save() if state.step > first else None)) as batches:
         for batch, waited in batches:
             result = train_step(
                 state,
@@ -138,10 +145,8 @@ def _train(
                 log.write(meter, state=state, last=last)
                 meter = Meter()
             if state.step % options.save_every == 0 or last or wish.asked:
-                meter.check_finite(state.step)
                 check_features(state, batch.pictures(CHECKED))
-                state.interval = meter.sums()
-                save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
+                save()
             if wish.asked and not last:
                 raise InterruptedRunError(
                     f"stopped and saved at step {state.step} of {steps} in {run.path}: the same command goes on"
@@ -152,13 +157,17 @@ def _online_knn(experiment: Experiment, *, folder: Path, every: int) -> OnlineKN
     return OnlineKNN(folder, every=every, size=experiment.image_size, seed=SPLIT_SEED)
 
 
-def _timed(batches: Generator[StepInput]) -> Generator[tuple[StepInput, float]]:
-    """Each batch with the seconds that the loop waited for it."""
+def _timed(batches: Generator[StepInput], *, at_failure: Callable[[], None]) -> Generator[tuple[StepInput, float]]:
+    """Each batch with the seconds that the loop waited for it; `at_failure` is called before bad data ends the run."""
     with closing(batches):
         began = time.monotonic()
-        for batch in batches:
-            yield batch, time.monotonic() - began
-            began = time.monotonic()
+        try:
+            for batch in batches:
+                yield batch, time.monotonic() - began
+                began = time.monotonic()
+        except ViviError:
+            at_failure()
+            raise
 
 
 def _identity(experiment: Experiment, inputs: Inputs) -> dict[str, object]:
