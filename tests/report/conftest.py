@@ -42,10 +42,13 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
         classes: Sequence[str] = ("arrow", "star", "ring", "fish"),
         guessing: Mapping[str, float] = MappingProxyType({}),
         remarks: Sequence[str] | None = None,
+        name: str | None = None,
+        changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> Path:
-        path = tmp_path / "scores" / f"{len(list(tmp_path.glob('scores/*')))}-scores.json"
+        """changes: to the records "data" and "encoder", and to the "details" of every result."""
+        path = tmp_path / "scores" / (name or f"{len(list(tmp_path.glob('scores/*')))}-scores.json")
         path.parent.mkdir(exist_ok=True)
-        record = {
+        record: dict[str, Any] = {
             "format": "vivi-scores",
             "version": 1,
             "encoder": {"name": encoder, "path": encoder_path or f"/runs/{encoder}/encoder", "fingerprint": "0" * 12},
@@ -57,6 +60,10 @@ def make_scores(tmp_path: Path) -> Callable[..., Path]:
             "neighbours": list(neighbours),
             "skipped": [],
         } | ({} if remarks is None else {"remarks": list(remarks)})  # fmt: skip
+        for part in ("data", "encoder"):
+            record[part].update(changes.get(part, {}))
+        for each in record["results"]:
+            each["details"].update(changes.get("details", {}))
         path.write_text(json.dumps(record))
         return path
 

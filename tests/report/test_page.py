@@ -217,6 +217,73 @@ def test_cuts_of_other_videos_are_an_error(tmp_path, make_store):
         write_report(tmp_path / "r.html", title="t", store=make_store({"v.mp4": (6,)}), cuts=cuts, runs=[], scores=[])
 
 
+def test_runs_of_one_name_are_told_apart(tmp_path, make_run):
+    runs = [make_run("Ex", folder="one"), make_run("Ex", folder="two"), make_run("Co", folder="three")]
+    report = write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=runs, scores=[])
+    shown = [text.strip() for text in Reader(report.read_text()).text]
+    for name in ("Ex [one]", "Ex [two]", "Co"):
+        assert shown.count(name) == 2, "in the key and in the table"
+        assert f"All settings of {name}" in shown
+    assert "Ex" not in shown
+
+
+def test_every_evaluation_is_shown_with_what_it_was_asked(tmp_path, make_scores):
+    def scores(right, train, interval):
+        neighbours = [{"query": "a.jpg", "class": "x", "nearest": ["b.jpg"], "nearest_classes": ["x"]}]
+        return make_scores(
+            "A", [("knn", "trained", right, 100, interval)], changes={"data": {"train": train}}, neighbours=neighbours,
+            remarks=["No top-1: why"],
+        )  # fmt: skip
+
+    paths = [scores(70, 1000, (0.6, 0.79)), scores(31, 5, (0.21, 0.42))]
+    report = write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=[], scores=paths)
+    words = "|".join(filter(None, map(str.strip, Reader(report.read_text()).text)))
+    full, few = (f"what [{train} training and 100 test images]" for train in (1000, 5))
+    assert "|70.0|60.0 to 79.0|31.0|21.0 to 42.0|" in words
+    asked = words.split("What was asked.", 1)[1]
+    assert f"|{full}|4|1\N{THIN SPACE}000|100|" in asked and f"|{few}|4|5|100|" in asked
+    assert f"A, {few}: No top-1: why." in asked
+    assert words.split("not chosen.", 1)[1].count(few) == 1
+
+
+def test_long_names_of_a_figure_keep_their_ends(tmp_path, make_scores):
+    paths = [
+        make_scores("VIVI-Ex(4)-Tiny-and-more*", [("knn", "trained", 70, 100, (0.6, 0.79))], encoder_path=path)
+        for path in ("/runs/1/encoder", "/runs/2/encoder")
+    ]
+    report = write_report(tmp_path / "r.html", title="t", store=None, cuts=None, runs=[], scores=paths)
+    figure = report.read_text().split('<div class="figure">', 1)[1].split("</div>", 1)[0]
+    ticks = {text.strip() for text in Reader(figure).text if text.startswith("VIVI")}
+    assert len(ticks) == 2 and all(len(tick) <= 28 for tick in ticks)
+
+
+def test_score_files_of_any_name_are_found_by_what_they_say(tmp_path, make_scores):
+    scores = make_scores("A", [("knn", "trained", 70, 100, (0.6, 0.79))], name="what.json")
+    folder = scores.parent
+    for name, text in {
+        "sweep.json": '{"format": "vivi-sweep", "scores": "vivi-scores"}', "list.json": '["vivi-scores"]',
+        "broken.json": '{"format": "vivi-scores"', ".tmp-1-what.json": scores.read_text(), "what.txt": "{}",
+        "deep.json": '"vivi-scores"' + "[" * 100_000,
+    }.items():  # fmt: skip
+        (folder / name).write_text(text)
+    (folder / "folder.json").mkdir()
+    (folder / "folder.json" / "below.json").write_text(scores.read_text())
+    assert collect([folder]) == ((), (scores,))
+
+
+def test_a_file_that_is_too_large_is_not_looked_into(tmp_path, make_scores):
+    scores = make_scores("A", [("knn", "trained", 70, 100, (0.6, 0.79))], name="what.json")
+    with scores.open("a") as file:
+        file.write(" " * (16 << 20))
+    with pytest.raises(ViviError, match="holds no run"):
+        collect([scores.parent])
+
+
+def test_a_run_is_not_taken_for_scores(make_run):
+    run = make_run("A")
+    assert collect([run]) == ((run,), ())
+
+
 def test_collect_finds_runs_and_scores_once(tmp_path, make_run, make_scores):
     run, scores = make_run("A"), make_scores("A", [("knn", "trained", 70, 100, (0.6, 0.79))])
     found = collect([tmp_path, run, scores])
@@ -225,6 +292,9 @@ def test_collect_finds_runs_and_scores_once(tmp_path, make_run, make_scores):
 
 def test_collect_refuses_what_holds_nothing(tmp_path):
     (tmp_path / "empty").mkdir()
-    for path, told in ((tmp_path / "empty", "nothing to report"), (Path("/no/such"), "does not exist")):
+    for path, told in (
+        (tmp_path / "empty", r"nothing to report.*experiment\.json.*scores.*\.json"),
+        (Path("/no/such"), "does not exist"),
+    ):
         with pytest.raises(ViviError, match=told):
             collect([path])

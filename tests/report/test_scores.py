@@ -3,7 +3,8 @@ import json
 import pytest
 
 from vivi.core.errors import ViviError
-from vivi.report.scores import RANDOM, as_markdown, read_scores, score_table
+from vivi.report.score_table import RANDOM, as_markdown, place, score_table
+from vivi.report.scores import read_scores
 from vivi.report.verdict import against_random, judge, sentence
 
 LOW, MIDDLE, HIGH = (30, 100, (0.21, 0.40)), (40, 100, (0.30, 0.50)), (70, 100, (0.60, 0.79))
@@ -13,9 +14,13 @@ def row(probe, weights, cell):
     return (probe, weights, *cell)
 
 
+def table_from(files):
+    return score_table(place(files))
+
+
 def table_of(make_scores, methods, *, task="what"):
     """methods: name -> (trained cell, random cell)"""
-    return score_table(
+    return table_from(
         [
             read_scores(make_scores(name, [row("knn", "trained", trained), row("knn", "random", random)], task=task))
             for name, (trained, random) in methods.items()
@@ -41,12 +46,12 @@ def test_encoders_of_one_name_are_told_apart(make_scores):
         read_scores(make_scores("A", [row("knn", "trained", cell)], encoder_path=path))
         for path, cell in (("/runs/one/encoder", LOW), ("/runs/two/encoder", HIGH))
     ]
-    assert score_table(files).methods == ("A [one]", "A [two]")
+    assert table_from(files).methods == ("A [one]", "A [two]")
 
 
 def test_one_encoder_on_two_tasks_is_one_row(make_scores):
     files = [read_scores(make_scores("A", [row("knn", "trained", HIGH)], task=task)) for task in ("what", "where")]
-    table = score_table(files)
+    table = table_from(files)
     assert table.methods == ("A",)
     assert [column.task for column in table.columns] == ["what", "where"]
 
@@ -81,7 +86,7 @@ def test_the_sentence_names_wins_ties_and_losses(make_scores):
     for task, (vivi, other) in {"a": (HIGH, LOW), "b": (MIDDLE, LOW), "c": (LOW, HIGH)}.items():
         files += [read_scores(make_scores("Old", [row("knn", "trained", other)], task=task))]
         files += [read_scores(make_scores("New", [row("knn", "trained", vivi)], task=task))]
-    assert sentence(judge(score_table(files), method="New")) == (
+    assert sentence(judge(table_from(files), method="New")) == (
         "New is ahead of all others in a (knn); level with its best rival in b (knn); behind Old in c (knn)."
     )
 
@@ -93,14 +98,14 @@ def test_the_sentence_joins_what_belongs_together(make_scores):
         ("knn", "random", *HIGH),
         ("logistic", "random", *HIGH),
     ]
-    table = score_table([read_scores(make_scores("A", both, task=task)) for task in ("what", "where")])
+    table = table_from([read_scores(make_scores("A", both, task=task)) for task in ("what", "where")])
     assert sentence(judge(table, method="A")) == (
         "A is nowhere ahead of all others; behind random weights in what (knn, logistic) and where (knn, logistic)."
     )
 
 
 def test_a_method_alone_is_not_judged(make_scores):
-    table = score_table([read_scores(make_scores("A", [row("knn", "trained", HIGH)]))])
+    table = table_from([read_scores(make_scores("A", [row("knn", "trained", HIGH)]))])
     assert "nothing to compare A with" in sentence(judge(table, method="A"))
     assert against_random(table, method="A") == ""
 
@@ -125,7 +130,7 @@ def test_a_classifiers_scores_are_columns_of_their_own(make_scores):
         read_scores(make_scores("VIVI", [row("knn", "trained", MIDDLE), row("knn", "random", LOW)])),
         read_scores(make_scores("Co", [*named, row("knn", "random", LOW)], guessing={"top-5": 0.9})),
     ]
-    table = score_table(files)
+    table = table_from(files)
     assert [(str(column), column.guessing) for column in table.columns] == [
         ("what (knn)", 0.25), ("what (top-1)", 0.25), ("what (top-5)", 0.9),
     ]  # fmt: skip

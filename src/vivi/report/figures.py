@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vivi.report.runs import Curve, Run
-from vivi.report.scores import Column, ScoreTable
+from vivi.report.score_table import Column, ScoreTable
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito: told apart with every common colour vision."""
@@ -119,8 +119,9 @@ def _intervals(panel: Axes, table: ScoreTable, *, columns: Sequence[Column]) -> 
 
 
 def _short(text: str, longest: int) -> str:
-    """Text cut to a length that leaves room for the curves; the tables have it whole."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
+    """Text cut in its middle to leave room for the curves: names differ at their ends. The tables have it whole."""
+    before, behind = longest // 2, (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:before]}\N{HORIZONTAL ELLIPSIS}{text[-behind:]}"
 
 
 def moving_mean(curve: Curve, *, points: int) -> Curve:

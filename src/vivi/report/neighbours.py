@@ -6,7 +6,8 @@ from pathlib import Path
 
 from vivi.core.errors import ViviError
 from vivi.data.images import load_image
-from vivi.report.scores import Neighbours, ScoreFile, row_names
+from vivi.report.score_table import PlacedFile
+from vivi.report.scores import Neighbours, ScoreFile
 from vivi.report.thumbnails import data_uri
 
 QUERIES = 4
@@ -44,13 +45,12 @@ class Gallery:
     total: int
 
 
-def galleries(files: Sequence[ScoreFile]) -> dict[str, tuple[Gallery, ...]]:
+def galleries(placed: Sequence[PlacedFile]) -> dict[str, tuple[Gallery, ...]]:
     """The galleries of every task, in the order given; score files without neighbours are left out."""
-    names = row_names(files)
     tasks: dict[str, tuple[Gallery, ...]] = {}
-    for file in files:
-        if file.neighbours:
-            tasks[file.task] = (*tasks.get(file.task, ()), _gallery(file, method=names[file.path]))
+    for each in placed:
+        if each.file.neighbours:
+            tasks[each.task] = (*tasks.get(each.task, ()), _gallery(each.file, method=each.method))
     return tasks
 
 

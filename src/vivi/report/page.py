@@ -20,8 +20,9 @@ from vivi.report.contact_sheets import ShotReport, report_shots
 from vivi.report.figures import COLOURS, loss_figure, monitor_figure, score_figure
 from vivi.report.ingested import Ingested, read_ingested
 from vivi.report.neighbours import Gallery, galleries
-from vivi.report.runs import Run, collect, read_run
-from vivi.report.scores import ScoreFile, ScoreTable, read_scores, score_table
+from vivi.report.runs import Run, collect, read_run, run_names
+from vivi.report.score_table import PlacedFile, ScoreTable, place, score_table
+from vivi.report.scores import ScoreFile, read_scores
 from vivi.report.verdict import Verdict, against_random, judge, sentence
 
 __all__ = ["collect", "write_report"]
@@ -43,7 +44,7 @@ class Page:
     losses: Markup | None
     monitors: Markup | None
     scores: ScoreTable | None
-    score_files: tuple[ScoreFile, ...]
+    placed: tuple[PlacedFile, ...]
     score_figure: Markup | None
     verdict: Verdict | None
     headline: str
@@ -55,7 +56,25 @@ class Page:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Why scores that could be expected are not there, each with its encoder and its task."""
-        return tuple(f"{file.encoder}, {file.task}: {remark}." for file in self.score_files for remark in file.remarks)
+        return tuple(f"{each.method}, {each.task}: {remark}." for each in self.placed for remark in each.file.remarks)
+
+    @property
+    def asked(self) -> dict[str, ScoreFile]:
+        """By task, the first score file that was asked it."""
+        asked: dict[str, ScoreFile] = {}
+        for each in self.placed:
+            asked.setdefault(each.task, each.file)
+        return asked
+
+    @property
+    def more_seeds(self) -> int:
+        """Results that stand in the score files alone."""
+        return sum(each.file.more_seeds for each in self.placed)
+
+    @property
+    def run_names(self) -> tuple[str, ...]:
+        """What to call the runs, in their order."""
+        return run_names(self.runs)
 
     @property
     def probes(self) -> tuple[str, ...]:
@@ -113,7 +132,8 @@ def _page(
     commands: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> Page:
-    table = score_table(files) if files else None
+    placed = place(files)
+    table = score_table(placed) if placed else None
     verdict = judge(table, method=table.trained[-1]) if table and table.trained else None
     return Page(
         title=title,
@@ -125,12 +145,12 @@ def _page(
         losses=_drawn(loss_figure(runs, key="loss")),
         monitors=_drawn(monitor_figure(runs, key="monitor")),
         scores=table,
-        score_files=files,
+        placed=placed,
         score_figure=None if table is None else _drawn(score_figure(table, key="score")),
         verdict=verdict,
         headline="Nothing was evaluated, so there is nothing to judge." if verdict is None else sentence(verdict),
         random_line="" if table is None or verdict is None else against_random(table, method=verdict.method),
-        neighbours=galleries(files),
+        neighbours=galleries(placed),
         environment=environment(),
     )
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from vivi.core.errors import ViviError
-from vivi.core.files import read_json
+from vivi.core.files import TEMPORARY, read_json
 from vivi.core.rundir import FORMAT, VERSION, RunFolder
+from vivi.report.names import Label, path_marks, tell_apart, written
+from vivi.report.scores import is_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,18 @@ def read_run(path: Path) -> Run:
         raise ViviError(f"{path}: the run's files are damaged ({type(error).__name__}: {error})") from error
 
 
+def run_names(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What to call each run: its name, and what its path has for itself if it shares the name."""
+    labels: list[Label] = [(run.name,) for run in runs]
+    marks = path_marks(labels, paths=[str(run.path.resolve()) for run in runs])
+    return tuple(written(label) for label in tell_apart(labels, by=marks))
+
+
 def collect(folders: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The run folders and the score files at or below the given folders, each once, in the order given.
+
+    A file that is given is taken for a score file. In a folder, runs are the folders with an experiment.json at any
+    depth; score files are *scores*.json at any depth and, directly in it, every *.json that says it holds scores.
 
     Raises:
         ViviError: a folder does not exist or holds neither.
@@ -89,9 +101,18 @@ def collect(folders: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]
         if not folder.exists():
             raise ViviError(f"{folder} does not exist: give run folders, score files or folders that hold them")
         found_runs = sorted(path.parent for path in folder.rglob("experiment.json")) if folder.is_dir() else []
-        found_scores = [folder] if folder.is_file() else sorted(folder.rglob("*scores*.json"))
+        found_scores = [folder] if folder.is_file() else _score_files(folder)
         if not found_runs and not found_scores:
-            raise ViviError(f"{folder} holds no run and no score file: nothing to report")
+            raise ViviError(
+                f"{folder} holds no run and no score file: nothing to report. Looked for were experiment.json and "
+                "*scores*.json at any depth, and directly in it any *.json that `vivi evaluate ... --out` wrote"
+            )
         runs += found_runs
         scores += found_scores
     return tuple(dict.fromkeys(runs)), tuple(dict.fromkeys(scores))
+
+
+def _score_files(folder: Path) -> list[Path]:
+    """Score files by their name at any depth, and by what they say of themselves directly in the folder."""
+    found = {*folder.rglob("*scores*.json"), *filter(is_scores, folder.glob("*.json"))}
+    return sorted(path for path in found if not path.name.startswith(TEMPORARY))

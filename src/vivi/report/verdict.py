@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vivi.report.scores import Column, ScoreTable, twin_names
+from vivi.report.score_table import Column, ScoreTable, twin_names
 
 
 @dataclass(frozen=True, slots=True)
