@@ -202,6 +202,81 @@ def test_networks_of_other_depth_and_width(tmp_path, s4l_variables):
     refused(tmp_path, first_version, "26 batch norms, a ResNet v2 of depth 26, 50 or 101 has 25, 49 or 100")
 
 
+REAL = "legal are finite floating or integer numbers up to 3.4e38"
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (np.full(16, "gamma"), "is of type <U5"),
+        (np.full(16, b"gamma"), r"is of type \|S5"),
+        (np.zeros(16, [("a", "<f4"), ("b", "<i4")]), r"is of type \[\('a', '<f4'\), \('b', '<i4'\)\]"),
+        (np.zeros(16, "V2"), r"is of type \|V2"),
+        (np.ones(16, np.complex64), "is of type complex64"),
+        (np.ones(16, bool), "is of type bool"),
+        (np.zeros(16, "datetime64[s]"), r"is of type datetime64\[s\]"),
+        (np.zeros(16, "timedelta64[s]"), r"is of type timedelta64\[s\]"),
+        (np.r_[np.ones(15), np.nan], r"\(float64\) holds NaN or infinity"),
+        (np.r_[np.ones(15, np.float16), np.float16(-np.inf)], r"\(float16\) holds NaN or infinity"),
+        (np.r_[np.ones(15), 1e300], r"\(float64\) holds numbers beyond float32"),
+        (np.r_[np.ones(15), -3.5e38], r"\(float64\) holds numbers beyond float32"),
+    ],
+)
+def test_only_finite_real_numbers_go_into_an_encoder(values, text, tmp_path, s4l_variables):
+    refused(tmp_path, s4l_variables | {NORM: values}, f"read as s4l: {NORM.removeprefix('module/')} .*{text}: {REAL}")
+
+
+@pytest.mark.parametrize("kind", ["<f2", ">f4", "<f8", ">f8", "g", "i1", "u1", ">i4", "<i8", "<u8"])
+def test_every_kind_of_real_number_goes_into_an_encoder(kind, tmp_path, s4l_variables):
+    values = np.arange(16).astype(kind)
+    np.savez(tmp_path / "net.npz", **(s4l_variables | {NORM: values}))
+    convert(tmp_path / "net.npz", out=tmp_path / "encoder")
+    norms = [each for each in load_encoder(tmp_path / "encoder").state_dict().values() if each.shape == (16,)]
+    assert sum(torch.equal(each, torch.arange(16.0)) for each in norms) == 1
+
+
+def test_what_is_left_out_may_be_anything(tmp_path, s4l_variables):
+    extra = {"author": np.array("someone"), "module/head/conv2d/bias": np.array([np.nan])}
+    np.savez(tmp_path / "net.npz", **s4l_variables, **extra)
+    assert len(convert(tmp_path / "net.npz", out=tmp_path / "encoder").left_out) == 2
+
+
+@pytest.mark.parametrize("size", [-5, 0, 1, 31])
+def test_sizes_of_images_that_cannot_be(size, tmp_path, s4l_variables):
+    np.savez(tmp_path / "net.npz", **s4l_variables)
+    with pytest.raises(ConfigError, match=f"^--image-size {size}: must be at least 32 pixels$"):
+        convert(tmp_path / "net.npz", out=tmp_path / "encoder", image_size=size)
+    assert not (tmp_path / "encoder").exists()
+    convert(tmp_path / "net.npz", out=tmp_path / "encoder", image_size=32)
+
+
+@pytest.mark.parametrize("scopes", [("ema/", "resnet/"), ("", "ema/"), ("net/", "net/ema/")])
+def test_of_several_networks_one_is_chosen_by_its_scope(scopes, tmp_path):
+    drawings = {scope: drawn(published.s4l, **SMALL, scope=scope) for scope in scopes}
+    for offset, variables in enumerate(drawings.values()):
+        for name in variables:
+            if name.endswith("kernel"):
+                variables[name] = variables[name] * (1 + offset)
+    both = {name: values for variables in drawings.values() for name, values in variables.items()}
+    refused(tmp_path, both, rf"holds 2 networks, '{scopes[0]}' \(s4l\), '{scopes[1]}' \(s4l\): choose .* with --scope")
+    refused(tmp_path, both, "no network in the scope 'nowhere', it has '", scope="nowhere")
+    for scope, variables in drawings.items():
+        summary = convert(tmp_path / "net.npz", out=tmp_path / f"of {scope[:-1]}", name="net", scope=scope.rstrip("/"))
+        others = both.keys() - variables.keys()
+        assert {text.split(" (")[0] for text in summary.left_out} == others and summary.taken == len(variables)
+        expected = again(published.s4l, variables, images(), **SMALL, scope=scope)
+        np.testing.assert_allclose(features(summary.folder, images()), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_of_networks_of_several_layouts_one_is_chosen_too(tmp_path, s4l_variables):
+    slim = drawn(published.slim, units=(2, 2, 2), channels=8, scope="module/")
+    refused(tmp_path, s4l_variables | slim, r"2 networks, 'module/' \(s4l\), 'module/' \(slim\): .* with --layout")
+    slim = drawn(published.slim, units=(2, 2, 2), channels=8, scope="other/")
+    refused(tmp_path, s4l_variables | slim, r"2 networks, 'module/' \(s4l\), 'other/' \(slim\): .* with --scope")
+    assert convert(tmp_path / "net.npz", out=tmp_path / "a", layout="s4l").layout.name == "s4l"
+    assert convert(tmp_path / "net.npz", out=tmp_path / "b", scope="other").layout.name == "slim"
+
+
 def test_layouts_that_are_not_known_or_not_those_of_the_file(tmp_path, s4l_variables):
     refused(tmp_path, {"a/b": np.zeros(3)}, r"of no layout that vivi knows \(a/b \(3,\)\): it knows Big Transfer")
     refused(tmp_path, s4l_variables, r"read as slim: it has no variable block1/unit_1", layout="slim")

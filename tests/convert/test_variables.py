@@ -2,6 +2,7 @@
 
 import os
 import struct
+import zipfile
 from contextlib import suppress
 
 import numpy as np
@@ -34,7 +35,7 @@ def same(found, expected) -> None:
 def refused(path, text) -> None:
     with pytest.raises(CheckpointError, match=text) as caught:
         read_variables(path)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and "allow_pickle" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -109,15 +110,36 @@ def test_what_is_no_file_of_weights(arrays, tmp_path):
 def test_npz_files_that_are_damaged_or_hold_objects(tmp_path):
     path = tmp_path / "x.npz"
     np.savez(path, a=np.array({"code": 1}, object))
-    refused(path, "is not a .npz file of plain arrays")
-    for content in (b"", b"PK\3\4", b"\x80\x04garbage", b"\x93NUMPY"):
+    refused(path, "is not a .npz file of plain arrays.*a holds Python objects, which vivi does not load")
+    for content in (b"", b"PK\3\4", b"\x80\x04garbage", b"\x93NUMPY", b"weights: 1 2 3\n", b"1.0\n"):
         path.write_bytes(content)
         refused(path, "is not a .npz file of plain arrays|cannot read")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("notes.txt", "weights: 1 2 3")
+    refused(path, "notes.txt is a file of another kind")
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+    refused(path, "is not a .npz file of plain arrays")
     np.savez_compressed(path, a=np.arange(1000))
     whole = bytearray(path.read_bytes())
     whole[100] ^= 255
     path.write_bytes(whole)
     refused(path, "is not a .npz file of plain arrays")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_no_changed_byte_of_an_npz_breaks_the_reader(save, tmp_path):
+    path, rng = tmp_path / "x.npz", np.random.default_rng(6)
+    save(path, a=np.arange(5.0), b=np.array(["text"]), c=np.ones((2, 3), np.float16))
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        changed = bytearray(whole)
+        changed[position] = rng.integers(256)
+        path.write_bytes(changed)
+        try:
+            read_variables(path)
+        except CheckpointError as error:
+            assert "allow_pickle" not in str(error)
 
 
 @pytest.mark.parametrize(

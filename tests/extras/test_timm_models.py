@@ -1,5 +1,6 @@
 """TimmModel beside timm itself: the same functions, our batch norms, the same run again. Run by `make test-extras`."""
 
+import copy
 import json
 
 import numpy as np
@@ -13,7 +14,7 @@ from vivi.core.errors import ConfigError
 from vivi.nn.export import load_encoder, random_twin, save_encoder
 from vivi.nn.norm import GroupedBatchNorm, GroupNormWS, commit_running_averages, norm_groups
 from vivi.nn.resnet_v2 import ResNetV2
-from vivi.nn.timm_model import TimmModel
+from vivi.nn.timm_model import TimmModel, _refuse_random_layers
 
 pytestmark = pytest.mark.extras
 
@@ -145,8 +146,7 @@ def test_autocast_gives_float32_features():
         (TimmModel(name="resnet18", image_size=64), "timm cannot build resnet18.*img_size"),
         (TimmModel(name="resnet18", args=("colour=red",)), "timm cannot build resnet18.*colour"),
         (TimmModel(name="swin_tiny_patch4_window7_224"), "drops at random .*drop_path_rate=0"),
-        (TimmModel(name="test_resnet", args=("drop_path_rate=0.1",)), "drops at random"),
-        (TimmModel(name="test_vit", args=("drop_rate=0.1",)), "drops at random"),
+        (TimmModel(name="ghostnetv3_050"), r"drops at random \(GhostNet.drop_rate = 0.2\).* drop_rate=0"),
     ],
 )
 def test_what_cannot_be_built_is_said_in_one_line(model, text):
@@ -154,8 +154,55 @@ def test_what_cannot_be_built_is_said_in_one_line(model, text):
         model.build()
 
 
+@pytest.mark.parametrize("args", [{"drop_rate": 0.5}, {"drop_path_rate": 0.1}, {"drop_block_rate": 0.1}])
+def test_no_built_model_drops_at_random_whatever_its_arguments_were(args):
+    import timm
+
+    with pytest.raises(ConfigError, match="drops at random"):
+        _refuse_random_layers(timm.create_model("resnet10t", num_classes=0, **args), "resnet10t")
+
+
+@pytest.mark.parametrize(
+    ("model", "side", "text"),
+    [
+        (TimmModel(name="vit_tiny_patch16_224", args=("depth=1",)), 48, "=null .* 48 x 48 pixels .*model \\(224\\)"),
+        (TimmModel(name="vit_tiny_patch16_224", args=("depth=1",), image_size=50), 48, "=50 .* 48 x 48 .*model \\(50"),
+        (TimmModel(name="inception_v3"), 48, "=null .* 48 x 48 pixels .*Kernel size"),
+    ],
+)
+@pytest.mark.parametrize("train", [True, False])
+def test_sizes_that_a_model_does_not_take_are_said_in_one_line(model, side, text, train):
+    module = made(model).train(train)
+    with pytest.raises(ConfigError, match=f"timm's {model.name} with encoder.image_size{text}") as caught:
+        module(torch.zeros(4, 3, side, side))
+    assert f"set encoder.image_size={side}" in str(caught.value) and "\n" not in str(caught.value)
+    assert all(layer.training == train for layer in module.modules())
+
+
+def test_other_failures_of_a_pass_are_not_blamed_on_the_size(monkeypatch):
+    module = made(MODELS[0])
+    with pytest.raises(RuntimeError, match=r"dtype|type"):
+        module(torch.zeros(2, 3, 64, 64, dtype=torch.float64))
+
+    def full(*_):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(module.conv1, "forward", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        module(torch.zeros(2, 3, 64, 64))
+
+
+def test_a_copy_is_a_model_of_its_own():
+    module, x = made(MODELS[0]).eval(), images(MODELS[0], 2)
+    twin, before = copy.deepcopy(module), module(x)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+    assert torch.equal(twin(x), before) and not torch.equal(module(x), before)
+
+
 def test_maps_instead_of_features_are_refused():
-    with pytest.raises(ValueError, match="not features of"):
+    with pytest.raises(ConfigError, match="not features of"):
         TimmModel(name="test_resnet", args=("global_pool=",)).build().eval()(torch.zeros(1, 3, 64, 64))
 
 

@@ -43,9 +43,22 @@ def test_timm_form_is_the_model_itself():
         ('args=["num_classes=7"]', "num_classes is not free"),
         ('args=["img_size=64"]', "image_size sets img_size"),
         ('args=["checkpoint_path=x"]', "not free"),
+        ('args=["drop_rate=0.5"]', "args: drop_rate must be 0, .*got 'drop_rate=0.5'"),
+        ('args=["depth=2","drop_path_rate=1e-3"]', "args: drop_path_rate must be 0"),
+        ('args=["proj_drop_rate=0.1"]', "args: proj_drop_rate must be 0"),
+        ('args=["attn_drop_rate=0.1"]', "args: attn_drop_rate must be 0"),
+        ('args=["pos_drop_rate=1"]', "args: pos_drop_rate must be 0"),
+        ('args=["patch_drop_rate=0.1"]', "args: patch_drop_rate must be 0"),
+        ('args=["drop_block_rate=0.1"]', "args: drop_block_rate must be 0"),
+        ('args=["drop_path_rates=[0,0.1]"]', "args: drop_path_rates must be 0"),
         ("image_size=0", "greater than or equal to 1"),
     ],
 )
 def test_illegal_fields_are_refused_without_timm(assignment, text, without_timm):
     with pytest.raises(ConfigError, match=text):
         config.override(TimmModel(name="resnet18"), [assignment])
+
+
+def test_rates_of_nothing_are_legal(without_timm):
+    args = ("drop_rate=0", "drop_path_rate=0.0", "drop_path_rates=[0, 0]", "drop_block_rate=null", "drop_last=true")
+    assert TimmModel(name="resnet18", args=args).args == args

@@ -85,7 +85,13 @@ def embed(encoder: Path, *, images: Path, out: Path, batch: int = 64, device: st
 
 @app.command
 def convert(
-    source: Path, *, out: Path, name: str | None = None, layout: str | None = None, image_size: int = 224
+    source: Path,
+    *,
+    out: Path,
+    name: str | None = None,
+    layout: str | None = None,
+    scope: str | None = None,
+    image_size: int = 224,
 ) -> None:
     """Turn a published checkpoint of another code base into an encoder folder.
 
@@ -99,13 +105,15 @@ def convert(
         The model's name; that of the file if not given.
     layout
         How its variables are named; recognised if not given.
+    scope
+        What stands before the names of its variables, where the file holds several networks.
     image_size
         Side of the images it was trained on, in pixels.
     """
     from vivi.console import show_conversion
     from vivi.convert.conversion import convert as run_convert
 
-    show_conversion(run_convert(source, out=out, name=name, layout=layout, image_size=image_size))
+    show_conversion(run_convert(source, out=out, name=name, layout=layout, scope=scope, image_size=image_size))
 
 
 @app.command

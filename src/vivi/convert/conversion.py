@@ -1,7 +1,7 @@
 """From a file of another code base to an encoder folder: every variable finds its place, or is named in an error."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from vivi.convert.layout import Layout, Origin
+from vivi.convert.network import Network, find_network
 from vivi.convert.prior_work import CaffeVGG16, CaffeVGG16Dense, Slim
 from vivi.convert.resnets import S4L, BigTransfer, Revisiting
-from vivi.convert.variables import Variables, read_variables
+from vivi.convert.variables import Variables, listed, read_variables, with_shapes
 from vivi.core.errors import CheckpointError, ConfigError
 from vivi.nn.encoder import Encoder
 from vivi.nn.export import save_encoder
@@ -24,7 +25,8 @@ _TRAINING = re.compile(
     r"|biased|local_step)"
 )
 """The optimiser's own variables, and averages of weights, wherever they stand."""
-_SHOWN = 5
+_SMALLEST_SIDE = 32
+"""In pixels; the stride of most of these networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,13 @@ class Conversion:
 
 
 def convert(
-    source: Path, *, out: Path, name: str | None = None, layout: str | None = None, image_size: int = 224
+    source: Path,
+    *,
+    out: Path,
+    name: str | None = None,
+    layout: str | None = None,
+    scope: str | None = None,
+    image_size: int = 224,
 ) -> Conversion:
     """Write the network in `source` as an encoder folder `out`.
 
@@ -52,19 +60,24 @@ def convert(
         out: the encoder folder; an older one of the same name is replaced.
         name: the model's name; None takes that of the source.
         layout: the name of one of `LAYOUTS`; None recognises it by the names of the variables.
-        image_size: side of the square images it was trained on, in pixels.
+        scope: what stands before the names of the network's variables, e.g. "ema"; needed for files with several.
+        image_size: side of the square images it was trained on, in pixels; at least 32.
 
     Raises:
-        CheckpointError: unreadable, of no known layout, of another depth or width, or with variables missing or left
-            over; or `out` is another encoder.
-        ConfigError: no layout has that name.
+        CheckpointError: unreadable, of no known layout, of another depth or width, with several networks and no
+            `scope`, or with variables missing, left over or not finite real numbers; or `out` is another encoder.
+        ConfigError: no layout has that name, or `image_size` is too small.
         DiskFullError: the disk is full.
     """
+    if image_size < _SMALLEST_SIDE:
+        raise ConfigError(f"--image-size {image_size}: must be at least {_SMALLEST_SIDE} pixels")
     source = Path(source)
+    layouts = LAYOUTS if layout is None else (_named(layout),)
     variables = read_variables(source)
-    chosen = recognised(variables, source=source) if layout is None else _named(layout)
+    network = find_network(variables, layouts, scope=scope, source=source)
+    chosen = network.layout
     try:
-        encoder, module, left_out = fill(variables, chosen)
+        encoder, module, left_out = fill(variables, network)
     except CheckpointError as error:
         raise CheckpointError(f"{source}, read as {chosen.name}: {error}") from error
     name = source.name.partition(".")[0] if name is None else name
@@ -77,39 +90,24 @@ def convert(
     return Conversion(chosen, encoder, Path(out), len(variables) - len(left_out), parameters, left_out)
 
 
-def recognised(variables: Variables, *, source: Path) -> Layout:
-    """The first layout that the names fit.
-
-    Raises:
-        CheckpointError: there is none.
-    """
-    for layout in LAYOUTS:
-        if layout.scope(variables) is not None:
-            return layout
-    known = "; ".join(layout.title for layout in LAYOUTS)
-    raise CheckpointError(
-        f"{source} holds variables of no layout that vivi knows ({_listed(variables, variables)}): it knows {known}"
-    )
-
-
-def fill(variables: Variables, layout: Layout) -> tuple[Encoder, nn.Module, tuple[str, ...]]:
+def fill(variables: Variables, network: Network) -> tuple[Encoder, nn.Module, tuple[str, ...]]:
     """The encoder, its module with the weights, and the variables left out, with their shapes.
 
     Raises:
         CheckpointError: another depth or width, or variables missing, of another shape, or left over.
     """
-    scope, inside, outside = _scoped(variables, layout)
-    encoder, origin_of = layout.plan(inside)
+    inside, outside = _scoped(variables, network)
+    encoder, origin_of = network.layout.plan(inside)
     with torch.device("meta"):
         module = encoder.build()
     tensors, used = _tensors(module, inside, origin_of, what=str(encoder))
     rest = [name for name in inside if name not in used]
-    heads = layout.left_out(inside)
+    heads = network.layout.left_out(inside)
     unknown = [name for name in rest if name not in heads and not _TRAINING.fullmatch(name)]
     if unknown:
-        raise CheckpointError(f"{len(unknown)} variables have no place in {encoder}: {_listed(unknown, inside)}")
+        raise CheckpointError(f"{len(unknown)} variables have no place in {encoder}: {listed(unknown, inside)}")
     module.load_state_dict(tensors, assign=True)
-    left_out = {**{scope + name: inside[name] for name in rest}, **outside}
+    left_out = {**{network.scope + name: inside[name] for name in rest}, **outside}
     return encoder, module.eval(), tuple(f"{name} {values.shape}" for name, values in left_out.items())
 
 
@@ -120,22 +118,19 @@ def _named(name: str) -> Layout:
     raise ConfigError(f"no layout is named {name!r}: choose one of {', '.join(each.name for each in LAYOUTS)}")
 
 
-def _scoped(variables: Variables, layout: Layout) -> tuple[str, Variables, Variables]:
-    """The scope of the network, the variables in it by their names below it, and the others."""
-    scope = layout.scope(variables)
-    if scope is None:
-        raise CheckpointError(f"it has no variable {layout.anchor} ({_listed(variables, variables)})")
+def _scoped(variables: Variables, network: Network) -> tuple[Variables, Variables]:
+    """The variables of the network by their names below its scope, and the others."""
     inside: Variables = {}
     outside: Variables = {}
     for name, values in variables.items():
-        if not name.startswith(scope):
+        if not network.holds(name):
             outside[name] = values
             continue
-        tidy = layout.tidied(name.removeprefix(scope))
+        tidy = network.layout.tidied(name.removeprefix(network.scope))
         if tidy in inside:
             raise CheckpointError(f"two variables stand for {tidy}")
         inside[tidy] = values
-    return scope, inside, outside
+    return inside, outside
 
 
 def _tensors(
@@ -157,8 +152,7 @@ def _tensors(
             tensors[name] = torch.from_numpy(origin.take(values))
             used.add(origin.name)
     if missing:
-        shown = ", ".join(f"{name} {shape}" for name, shape in list(missing.items())[:_SHOWN])
-        raise CheckpointError(f"{len(missing)} variables of {what} are missing: {shown}{_more(missing)}")
+        raise CheckpointError(f"{len(missing)} variables of {what} are missing: {with_shapes(missing)}")
     return tensors, used
 
 
@@ -169,11 +163,3 @@ def _constants(module: nn.Module) -> dict[str, Tensor]:
     if isinstance(getattr(module, "input", None), MeanSubtracted):
         constants |= {f"input.{name}": tensor for name, tensor in MeanSubtracted().state_dict().items()}
     return constants
-
-
-def _listed(names: Collection[str], variables: Variables) -> str:
-    return ", ".join(f"{name} {variables[name].shape}" for name in list(names)[:_SHOWN]) + _more(names)
-
-
-def _more(items: Collection[str]) -> str:
-    return f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""

@@ -16,6 +16,9 @@ from vivi.nn.encoder import Encoder
 HWIO = (3, 2, 0, 1)
 """TensorFlow's axes of a kernel, in the order of ours: outputs, inputs, height, width."""
 D = TypeVar("D", bound=int)
+_REAL = "fiu"
+"""NumPy's kinds of real numbers: floating, signed and unsigned."""
+_LEGAL = "finite floating or integer numbers up to 3.4e38, the largest float32"
 _STEP = 0.125
 _ROOT = 64
 
@@ -31,10 +34,22 @@ class Origin:
     """Whether the input channels, our axis 1, come in reverse order (BGR)."""
 
     def take(self, values: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Their array as ours."""
-        ours = values if self.axes is None else values.transpose(self.axes)
-        ours = ours[:, ::-1] if self.reversed_inputs else ours
-        return np.array(ours, np.float32, order="C")
+        """Their array as ours.
+
+        Raises:
+            CheckpointError: it holds anything but finite real numbers that float32 can hold.
+        """
+        if values.dtype.kind not in _REAL:
+            raise CheckpointError(f"{self.name} is of type {values.dtype}: legal are {_LEGAL}")
+        if not np.isfinite(values).all():
+            raise CheckpointError(f"{self.name} ({values.dtype}) holds NaN or infinity: legal are {_LEGAL}")
+        theirs = values if self.axes is None else values.transpose(self.axes)
+        theirs = theirs[:, ::-1] if self.reversed_inputs else theirs
+        with np.errstate(over="ignore"):
+            ours = np.array(theirs, np.float32, order="C")
+        if not np.isfinite(ours).all():
+            raise CheckpointError(f"{self.name} ({values.dtype}) holds numbers beyond float32: legal are {_LEGAL}")
+        return ours
 
     def shape(self, ours: tuple[int, ...]) -> tuple[int, ...]:
         """The shape that theirs must have, given that of our tensor."""
@@ -55,11 +70,10 @@ class Layout(ABC):
     heads: ClassVar[re.Pattern[str]]
     """Variables inside the scope that may be left out: classifiers, further blocks."""
 
-    def scope(self, names: Collection[str]) -> str | None:
-        """The scope of the network, e.g. "module/" or ""; None where the names are of another layout."""
+    def scopes(self, names: Collection[str]) -> tuple[str, ...]:
+        """The scope of each network of this layout, e.g. "module/" or "", sorted."""
         pattern = re.compile(rf"(|.*/){self.anchor}")
-        found = [match[1] for match in map(pattern.fullmatch, names) if match]
-        return min(found, key=len) if found else None
+        return tuple(sorted({match[1] for match in map(pattern.fullmatch, names) if match}))
 
     def tidied(self, name: str) -> str:
         """A name in its usual form, where files of this layout differ in it."""

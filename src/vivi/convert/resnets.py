@@ -96,10 +96,9 @@ class Revisiting(Layout):
     anchor = "conv2d/kernel"
     heads = re.compile(r"(?!conv2d|batch_normalization)[^/]+(/[^/]+)?/(kernel|bias)")
 
-    def scope(self, names: Collection[str]) -> str | None:
+    def scopes(self, names: Collection[str]) -> tuple[str, ...]:
         """As for every layout, but there must be a second convolution."""
-        found = super().scope(names)
-        return found if found is not None and f"{found}conv2d_1/kernel" in names else None
+        return tuple(scope for scope in super().scopes(names) if f"{scope}conv2d_1/kernel" in names)
 
     def plan(self, variables: Variables) -> tuple[Encoder, Callable[[str], Origin]]:
         """A `ResNetV2`, its depth known from the number of norms, and the order in which layers were made."""

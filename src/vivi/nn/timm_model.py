@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any
 
 import torch
@@ -21,6 +21,9 @@ from vivi.nn.encoder import Encoder, TimmForm
 from vivi.nn.norm import GroupedBatchNorm
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
+_DROP = re.compile(r"(?i).*drop.*")
+_FAILURES = (AssertionError, RuntimeError, ValueError, IndexError, ZeroDivisionError)
+"""What timm's models raise over images that they do not take."""
 _OURS = {"cache_dir", "checkpoint_path", "features_only", "img_size", "in_chans", "num_classes"}
 
 
@@ -29,7 +32,8 @@ class TimmModel(Encoder):
     """A timm model without its classifier, randomly initialised; needs the package timm.
 
     Raises:
-        ConfigError: on `feature_dim` and `build`: timm is missing, has no such model, or cannot build it so.
+        ConfigError: on `feature_dim` and `build`: timm is missing, has no such model, or cannot build it so. On the
+            first pass: the model does not take images of this size, or gives no features.
     """
 
     name: str
@@ -48,6 +52,10 @@ class TimmModel(Encoder):
                 raise ValueError(f"args: write them as key=value, got {each!r}")
             if key in _OURS or key.startswith("pretrained"):
                 raise ValueError(f"args: {key} is not free to choose (image_size sets img_size)")
+            if _drops(key, _value(each.partition("=")[2])):
+                raise ValueError(
+                    f"args: {key} must be 0, no seed of a run fixes what timm drops at random; got {each!r}"
+                )
 
     @property
     def feature_dim(self) -> int:
@@ -66,6 +74,7 @@ class TimmModel(Encoder):
             model = _swapped(_create(self))
         _refuse_random_layers(model, self.name)
         model.feature_dim = _width(model)  # type: ignore[assignment]
+        model.forward = partial(_checked, model, self)
         model.register_forward_hook(_features)
         return model
 
@@ -173,21 +182,65 @@ def _ours(layer: Any) -> GroupedBatchNorm:
 
 
 def _refuse_random_layers(model: nn.Module, name: str) -> None:
-    """Dropout draws from the device's own generator: no chunked pass could be repeated, no run resumed exactly."""
+    """Dropout draws from the device's own generator: no chunked pass could be repeated, no run resumed exactly.
+
+    Some models have no layer for it but drop in their own pass, by a rate that is their attribute.
+    """
     for layer in model.modules():
-        rates = (
-            [getattr(layer, field, 0) for field in ("p", "drop_prob", "prob")] if "Drop" in type(layer).__name__ else []
-        )
-        if any(isinstance(rate, int | float) and rate > 0 for rate in rates):
-            raise ConfigError(
-                f"{name} drops at random ({layer}), which no seed of a run fixes: add args such as "
-                "drop_rate=0, attn_drop_rate=0 or drop_path_rate=0"
-            )
+        kind = type(layer).__name__
+        for field, rate in vars(layer).items():
+            whose = kind if field in ("p", "prob") else field
+            if _drops(whose, rate):
+                raise ConfigError(
+                    f"{name} drops at random ({kind}.{field} = {rate}), which no seed of a run fixes: add args such as "
+                    "drop_rate=0, attn_drop_rate=0 or drop_path_rate=0"
+                )
+
+
+def _drops(name: str, value: Any) -> bool:
+    """Whether it is a rate of dropout, by the name of an argument, attribute or class, and not 0."""
+    return _DROP.fullmatch(name) is not None and _nonzero(value)
+
+
+def _nonzero(value: Any) -> bool:
+    """A number other than 0, or a sequence with one; True and False are no rates."""
+    if isinstance(value, list | tuple):
+        return any(_nonzero(each) for each in value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
+
+
+def _checked(model: nn.Module, settings: TimmModel, images_BCHW: Tensor) -> Tensor:
+    """The model's own pass; where it fails because of the size of the images, that is said."""
+    try:
+        return type(model).forward(model, images_BCHW)  # type: ignore[no-any-return]
+    except _FAILURES:
+        reason = _refusal(settings, images_BCHW.shape) if images_BCHW.ndim == 4 else None
+        if reason is None:
+            raise
+    height, width = images_BCHW.shape[2:]
+    raise ConfigError(
+        f"timm's {settings.name} with encoder.image_size={settings.image_size or 'null'} does not take images of "
+        f"{height} x {width} pixels ({reason}): set encoder.image_size={height} if it is built for one size, "
+        "or give it images of a size that it takes"
+    )
+
+
+def _refusal(settings: TimmModel, shape: torch.Size) -> str | None:
+    """What a new model on the CPU says to one black image of this shape; None if it takes it."""
+    with torch.device("cpu"), torch.random.fork_rng(devices=[]), torch.no_grad(), torch.autocast("cpu", enabled=False):
+        fresh = _create(settings).eval()
+        try:
+            fresh(torch.zeros(1, *shape[1:]))
+        except _FAILURES as error:
+            return " ".join(str(error).split()) or type(error).__name__
+    return None
 
 
 def _features(model: nn.Module, _: Any, output: Any) -> Tensor:
     """features_BD in at least float32; a forward hook, so that timm's parameter names need no prefix."""
     if not isinstance(output, Tensor) or output.ndim != 2 or output.shape[1] != model.feature_dim:
         shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
-        raise ValueError(f"the timm model gives {shape}, not features of {model.feature_dim} for each image")
+        raise ConfigError(
+            f"the timm model gives {shape}, not features of {model.feature_dim} for each image: mend args"
+        )
     return output.to(torch.promote_types(output.dtype, torch.float32))

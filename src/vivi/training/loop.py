@@ -19,7 +19,7 @@ from vivi.model import chance_levels
 from vivi.training.checkpoint import load_newest, save_checkpoint
 from vivi.training.finish import export
 from vivi.training.inputs import Inputs, StepInput
-from vivi.training.meter import CHECKED, Meter, check_features
+from vivi.training.meter import CHECKED, Meter, check_features, check_network
 from vivi.training.monitor import Monitor, OnlineKNN
 from vivi.training.signals import StopWish, stop_on_signals
 from vivi.training.state import TrainState
@@ -83,11 +83,12 @@ def pretrain(
     inputs = Inputs.open(experiment, data=data, labels=labels, label_list=label_list)
     inputs.check(world=options.world, workers=options.workers)
     knn = None if options.knn is None else _online_knn(experiment, folder=options.knn, every=options.knn_every)
+    state = TrainState.start(experiment, device=options.world.device)
+    check_network(state, size=experiment.image_size)
     run = RunFolder(out)
     with locked(out), stop_on_signals() as wish:
         if run.claim(_identity(experiment, inputs)) and run.done.exists():
             return run
-        state = TrainState.start(experiment, device=options.world.device)
         if load_newest(run.checkpoints, state, fingerprint=fingerprint(experiment)):
             progress({"step": state.step})
         run.cut_metrics(state.step)

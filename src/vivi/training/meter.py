@@ -4,9 +4,10 @@ import math
 import time
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
-from vivi.core.errors import ViviError
+from vivi.core.errors import ConfigError, ViviError
 from vivi.probe import effective_rank, encode, feature_std, finite
 from vivi.training.state import TrainState
 from vivi.training.step import StepResult
@@ -87,3 +88,16 @@ def check_features(state: TrainState, pictures_BCHW: Tensor) -> None:
         ViviError: it has diverged, and is not worth saving.
     """
     finite(encode(state.model.encoder, pictures_BCHW, device=pictures_BCHW.device))
+
+
+def check_network(state: TrainState, *, size: int) -> None:
+    """See that the encoder takes pictures of S x S pixels, before anything is written.
+
+    Raises:
+        ViviError: it does not.
+    """
+    device = next(state.model.encoder.parameters()).device
+    try:
+        encode(state.model.encoder, torch.zeros(1, 3, size, size, dtype=torch.uint8), device=device)
+    except ValueError as error:
+        raise ConfigError(f"encoder: {error}; set another encoder or another augmentation.crop.size") from error
