@@ -93,10 +93,9 @@ class ConsecutiveShots(Sampling):
 
 
 @config
-class SingleShots(Sampling):
-    """Every shot of at least L frames is a sample of its own, K=1 (the paper's Ex-YT-S). Ids are shots of the table."""
+class OneShot(Sampling):
+    """Base of the samplings whose samples know no other shots of their video: K=1, L frames."""
 
-    unit: ClassVar[str] = "shots that are long enough"
     frames: int = 8
 
     def __post_init__(self) -> None:
@@ -106,6 +105,13 @@ class SingleShots(Sampling):
     def shots(self) -> int:
         """Always 1."""
         return 1
+
+
+@config
+class SingleShots(OneShot):
+    """Every shot of at least L frames is a sample of its own, K=1 (the paper's Ex-YT-S). Ids are shots of the table."""
+
+    unit: ClassVar[str] = "shots that are long enough"
 
     def eligible(self, table: ShotTable) -> NDArray[np.int64]:
         """Numbers of all shots with at least L frames, ascending.
@@ -130,19 +136,10 @@ class SingleShots(Sampling):
 
 
 @config
-class RepeatedFrame(Sampling):
+class RepeatedFrame(OneShot):
     """One frame of each video, fixed for the run, shown L times, K=1 (the paper's Ex-YT-F). Ids are videos."""
 
     unit: ClassVar[str] = "videos"
-    frames: int = 8
-
-    def __post_init__(self) -> None:
-        _check_positive(frames=self.frames)
-
-    @property
-    def shots(self) -> int:
-        """Always 1."""
-        return 1
 
     def eligible(self, table: ShotTable) -> NDArray[np.int64]:
         """All videos with at least one frame, ascending.
@@ -166,19 +163,10 @@ class RepeatedFrame(Sampling):
 
 
 @config
-class SingleImages(Sampling):
+class SingleImages(OneShot):
     """Every image of a folder, shown L times, K=1 (the baselines on ImageNet, paper, section 4). Ids are images."""
 
     unit: ClassVar[str] = "images"
-    frames: int = 8
-
-    def __post_init__(self) -> None:
-        _check_positive(frames=self.frames)
-
-    @property
-    def shots(self) -> int:
-        """Always 1."""
-        return 1
 
     def eligible(self, table: ShotTable) -> NDArray[np.int64]:
         """All images, ascending.
