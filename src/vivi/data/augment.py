@@ -127,7 +127,7 @@ class Augmentation:
                 colour.apply_(images_BCHW[part], draws_BD[rows])
             images_BCHW[part].mul_(2).sub_(1)
             if self.standardise:
-                _standardise_(images_BCHW[part])
+                standardise_(images_BCHW[part])
         return images_BCHW
 
 
@@ -138,16 +138,17 @@ def _drawn(colour: ColourTransform, generator: np.random.Generator, *, total: in
     return colour.draw(total, generator)
 
 
-def _standardise_(images_BCHW: Tensor) -> None:
-    """Mean 0 and standard deviation 1 for every image, in place, as `tf.image.per_image_standardization`.
+def standardise_(images: Tensor) -> Tensor:
+    """Mean 0 and standard deviation 1 for every image ...CHW, in place, as `tf.image.per_image_standardization`.
 
     The deviation is at least 1 / sqrt(C H W), so an image of one colour becomes 0. Sums are of 64 bits: the order of
     summation, which depends on the size of a part, does not show in the result.
     """
-    numbers = images_BCHW[0].numel()
-    images_BCHW.sub_(images_BCHW.mean(dim=(1, 2, 3), keepdim=True, dtype=torch.float64).float())
-    variance_B111 = images_BCHW.square().mean(dim=(1, 2, 3), keepdim=True, dtype=torch.float64)
-    images_BCHW.div_(variance_B111.sqrt_().clamp_(min=numbers**-0.5).float())
+    axes = (-3, -2, -1)
+    images.sub_(images.mean(dim=axes, keepdim=True, dtype=torch.float64).to(images.dtype))
+    variance = images.square().mean(dim=axes, keepdim=True, dtype=torch.float64)
+    least = images.shape[-3:].numel() ** -0.5
+    return images.div_(variance.sqrt_().clamp_(min=least).to(images.dtype))
 
 
 def _parts(frames_BCHW: Tensor) -> list[slice]:

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from vivi.core.config import config
 from vivi.core.seeds import Draw
+from vivi.data.augment import standardise_
 from vivi.nn.heads import linear
 from vivi.objectives.base import Objective, ObjectiveConfig, Predictions
 
@@ -75,7 +76,7 @@ class PatchObjective(Objective, ABC):
         top_SLP = cells_SLP.div(self.grid, rounding_mode="floor") * sides[0] + down_SLP
         left_SLP = cells_SLP % self.grid * sides[1] + right_SLP
         views_SVCHW = windows(frames_SLCHW, top_SLP=top_SLP, left_SLP=left_SLP, side=self.patch).flatten(1, 2)
-        return standardised(views_SVCHW) if self.standardise else views_SVCHW
+        return standardise_(views_SVCHW) if self.standardise else views_SVCHW
 
     def criterion(self, predictions: Predictions, *, targets: Tensor | None) -> Tensor:
         """Cross-entropy; one target (int64) for each row of logits, the mean over all."""
@@ -97,13 +98,3 @@ def windows(frames_SLCHW: Tensor, *, top_SLP: Tensor, left_SLP: Tensor, side: in
     rows_SLPh1 = (top_SLP[..., None] + along)[..., :, None]
     columns_SLP1w = (left_SLP[..., None] + along)[..., None, :]
     return frames_SLCHW.movedim(2, -1)[shot_S1111, frame_L111, rows_SLPh1, columns_SLP1w].movedim(-1, 3)
-
-
-def standardised(images_SVCHW: Tensor) -> Tensor:
-    """Every image to mean 0 and deviation 1 over all its numbers; the deviation counts as at least 1 / sqrt(numbers).
-
-    As TensorFlow's per_image_standardization, which the source applies to values in [0, 255], we to those in [-1, 1].
-    """
-    variance, mean = torch.var_mean(images_SVCHW, dim=(-3, -2, -1), correction=0, keepdim=True)
-    floor = 1 / math.sqrt(images_SVCHW.shape[-3:].numel())
-    return (images_SVCHW - mean) / variance.sqrt().clamp_min(floor)
