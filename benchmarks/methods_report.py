@@ -13,6 +13,7 @@ from vivi.core.files import read_json, write_text
 
 PROBES = ("logistic", "knn")
 SECTIONS = ("demo", "real")
+NOTES = "notes"
 HEAD = """\
 # Results
 
@@ -100,10 +101,10 @@ def section(rows: Rows, *, world: str, about: Iterable[str]) -> str:
 
 
 def update(page: Path, *, world: str, text: str) -> None:
-    """Put one section into the page; the other world's is kept."""
+    """Put one section into the page; the other world's is kept, and so are the notes that somebody wrote by hand."""
     old = page.read_text() if page.exists() else ""
     parts = dict(re.findall(r"<!-- (\w+) begins -->\n(.*?)<!-- \1 ends -->", old, re.DOTALL)) | {world: f"{text}\n"}
-    marked = (f"<!-- {name} begins -->\n{parts[name]}<!-- {name} ends -->\n" for name in SECTIONS if name in parts)
+    marked = (f"<!-- {name} begins -->\n{parts[name]}<!-- {name} ends -->\n" for name in (NOTES, *SECTIONS) if name in parts)
     write_text(page, "\n".join((HEAD, *marked)))
 
 
