@@ -101,10 +101,13 @@ def section(rows: Rows, *, world: str, about: Iterable[str]) -> str:
 
 
 def update(page: Path, *, world: str, text: str) -> None:
-    """Put one section into the page; the other world's is kept, and so are the notes that somebody wrote by hand."""
+    """Put one section into the page; the other world's is kept, and so are notes written by hand."""
     old = page.read_text() if page.exists() else ""
-    parts = dict(re.findall(r"<!-- (\w+) begins -->\n(.*?)<!-- \1 ends -->", old, re.DOTALL)) | {world: f"{text}\n"}
-    marked = (f"<!-- {name} begins -->\n{parts[name]}<!-- {name} ends -->\n" for name in (NOTES, *SECTIONS) if name in parts)
+    found = re.findall(r"<!-- (\w+) begins -->\n(.*?)<!-- \1 ends -->", old, re.DOTALL)
+    parts = dict(found) | {world: f"{text}\n"}
+    marked = (
+        f"<!-- {name} begins -->\n{parts[name]}<!-- {name} ends -->\n" for name in (NOTES, *SECTIONS) if name in parts
+    )
     write_text(page, "\n".join((HEAD, *marked)))
 
 

@@ -143,7 +143,7 @@ def test_the_page_holds_finished_rows_and_keeps_the_other_world(tmp_path):
         update(page, world=world, text=content)
     shown = page.read_text()
     assert "one" not in shown.split("<!-- demo begins -->")[1]
-    assert shown.index("by hand") < shown.index("two") < shown.index("three")
+    assert shown.index("by hand") < shown.index("\ntwo\n") < shown.index("three")
 
 
 def test_time_left(monkeypatch):
