@@ -23,7 +23,8 @@ NOTES = (
     "had seen. The videos are made by the demo itself. All shots of a video show the same kind of thing (what), in the "
     "same number (how_many), on the same kind of ground (place); colours, positions (where), light and camera change.",
     "All methods have the same network and the same number of steps and of frames. Ex-YT-F also has the grey-scale and "
-    "the standardisation of its source; VIVI-Ex(4) has its video level in addition. The world and the settings were chosen with seed 0 and with VIVI-Ex(4) in view; "
+    "the standardisation of its source; VIVI-Ex(4) has its video level in addition. "
+    "The world and the settings were chosen with seed 0 and with VIVI-Ex(4) in view; "
     "another seed makes another world. What is printed is what was measured.",
 )
 
