@@ -3,10 +3,12 @@
     python benchmarks/ingest.py                       # makes its own videos; real frames if VIVI_REAL_DATA is set
     python benchmarks/ingest.py a.mp4 b.mkv --fps 1   # your files
 
-Everything runs on one core, in one process (ffmpeg in its own), turn by turn; the figures are the smallest of the
-repeats, in CPU seconds (user and system) per minute of video. `ingest` is all that a worker does for a video: read
-the timestamps, decode the chosen frames, scale, histogram, shots, JPEG. `decode all` is PyAV decoding every frame and
-throwing it away, with one thread; `ffmpeg` is `-vf fps=FPS -f null -`, OpenCV is grab() for every frame.
+Every figure is the median of the repeats, in CPU seconds (user and system) per minute of video. Each repeat measures each
+method in a process of its own, at its second call there, since where the memory of a process happens to lie shifts all
+that it measures by some per cent; `ratio` is the median of the repeats' ratios of `ingest` to `decode all`, with their quartiles. `ingest` is all
+that a worker does for a video: read the timestamps, decode the chosen frames, scale, histogram, shots, JPEG. `decode all`
+is PyAV decoding every frame and throwing it away, with one thread; `ffmpeg` is `-vf fps=FPS -f null -`, OpenCV is grab()
+for every frame.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -52,27 +55,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--fps", type=float, default=1.0)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--only", choices=tuple(METHODS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     cv2.setNumThreads(1)
+    if given.only:
+        METHODS[given.only](given.files[0], given.fps)
+        print(cpu_seconds(lambda: METHODS[given.only](given.files[0], given.fps)))
+        return
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         files = given.files or make_videos(Path(folder))
         if shutil.which("ffmpeg") is None:
             print("ffmpeg: not installed (no such program on PATH)")
-        print(f"{'CPU seconds per minute of video':32} " + " ".join(f"{name:>11}" for name in [*METHODS, "ratio"]))
+        print(f"{'CPU seconds per minute of video':32} " + " ".join(f"{name:>11}" for name in METHODS) + f"{'ratio':>20}")
         for file in files:
             report(file, fps=given.fps, repeats=given.repeats)
+    print(f"{time.monotonic() - start:.0f} s in all")
 
 
 def report(file: Path, *, fps: float, repeats: int) -> None:
-    seconds = sample_frames(file, fps=fps, short_side=256).info.seconds
-    costs: dict[str, float] = dict.fromkeys(METHODS, np.inf)
-    for _ in range(repeats):
-        for name, method in METHODS.items():
-            costs[name] = min(costs[name], cpu_seconds(lambda method=method: method(file, fps)))  # type: ignore[misc]
-    numbers = [f"{cost / seconds * 60:11.2f}" if np.isfinite(cost) else f"{'-':>11}" for cost in costs.values()]
-    ratio = costs["ingest"] / costs["decode all"]
-    print(f"{file.name:32} {' '.join(numbers)} {ratio:11.2f}  {equality(file, fps=fps)}", flush=True)
+    minutes = sample_frames(file, fps=fps, short_side=256).info.seconds / 60
+    turns = [[alone(name, file, fps=fps) for name in METHODS] for _ in range(repeats)]
+    costs_TM = np.array(turns) / minutes
+    numbers = [f"{cost:11.2f}" if np.isfinite(cost) else f"{'-':>11}" for cost in np.median(costs_TM, axis=0)]
+    column = list(METHODS)
+    ratios_T = costs_TM[:, column.index("ingest")] / costs_TM[:, column.index("decode all")]
+    low, middle, high = np.quantile(ratios_T, [0.25, 0.5, 0.75])
+    ratio = f"{middle:.3f} ({low:.3f}-{high:.3f})"
+    print(f"{file.name:32} {' '.join(numbers)} {ratio:>20}  {equality(file, fps=fps)}", flush=True)
+
+
+def alone(name: str, file: Path, *, fps: float) -> float:
+    """What a method costs in a process of its own."""
+    words = [sys.executable, __file__, "--only", name, "--fps", str(fps), "--", str(file)]
+    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 
 def cpu_seconds(call: Callable[[], bool]) -> float:
@@ -227,6 +244,4 @@ def drawn_frames(width: int, height: int) -> Iterator[VideoFrame]:
 
 
 if __name__ == "__main__":
-    start = time.monotonic()
     main()
-    print(f"{time.monotonic() - start:.0f} s in all")

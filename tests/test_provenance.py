@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from vivi.console import show_explained
+from vivi.console.learning import show_explained
 from vivi.core.config import override
 from vivi.core.errors import ConfigError
 from vivi.data.augment import ColourTransform

@@ -11,7 +11,7 @@ from tests.reference.miniatures import miniature
 from tests.reference.tiny_images import tiny_images  # noqa: F401 (a fixture)
 from tests.reference.tiny_store import tiny_store  # noqa: F401 (a fixture)
 
-from vivi.console import show_sweep, sweep_progress
+from vivi.console.learning import show_sweep, sweep_progress
 from vivi.core.config import override
 from vivi.core.errors import ConfigError, ViviError
 from vivi.core.world import World

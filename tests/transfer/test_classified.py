@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vivi.console import show_scores
+from vivi.console.judging import show_scores
 from vivi.core.errors import ViviError
 from vivi.data.images import ImageFolder
 from vivi.nn.classifier import Classifier

@@ -39,7 +39,7 @@ def ingest(
     workers
         Processes; one per core if not given.
     """
-    from vivi.console import ingest_progress, show_ingest
+    from vivi.console.data import ingest_progress, show_ingest
     from vivi.core.config import build
     from vivi.video.ingest import IngestSettings
     from vivi.video.ingest import ingest as run_ingest

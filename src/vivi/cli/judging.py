@@ -39,7 +39,8 @@ def evaluate(
     device
         auto, cpu, cuda or cuda:N.
     """
-    from vivi.console import feature_progress, show_scores
+    from vivi.console.base import feature_progress
+    from vivi.console.judging import show_scores
     from vivi.core.world import find_device
     from vivi.transfer.quick import evaluate as run_evaluate
 
@@ -74,7 +75,8 @@ def embed(encoder: Path, *, images: Path, out: Path, batch: int = 64, device: st
     device
         auto, cpu, cuda or cuda:N.
     """
-    from vivi.console import feature_progress, show_embedded
+    from vivi.console.base import feature_progress
+    from vivi.console.judging import show_embedded
     from vivi.core.world import find_device
     from vivi.transfer.embed import embed as run_embed
 
@@ -110,7 +112,7 @@ def convert(
     image_size
         Side of the images it was trained on, in pixels.
     """
-    from vivi.console import show_conversion
+    from vivi.console.judging import show_conversion
     from vivi.convert.conversion import convert as run_convert
 
     show_conversion(run_convert(source, out=out, name=name, layout=layout, scope=scope, image_size=image_size))

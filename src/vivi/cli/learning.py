@@ -25,7 +25,7 @@ def presets(name: str | None = None, *, explain: Annotated[bool, Parameter(negat
     explain
         Say of each value whether it is the paper's or ours.
     """
-    from vivi.console import show_experiment, show_explained, show_presets
+    from vivi.console.learning import show_experiment, show_explained, show_presets
     from vivi.presets import PRESETS, find
 
     if name is None:
@@ -92,7 +92,7 @@ def pretrain(
     knn_every
         Steps between kNN accuracies.
     """
-    from vivi.console import show_run, training_progress
+    from vivi.console.learning import show_run, training_progress
     from vivi.training.loop import pretrain as run_pretrain
 
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
@@ -159,7 +159,7 @@ def sweep(
     chunks
         Split a step into so many parts to save memory.
     """
-    from vivi.console import show_sweep, sweep_progress
+    from vivi.console.learning import show_sweep, sweep_progress
     from vivi.sweep import sweep as run_sweep
 
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)

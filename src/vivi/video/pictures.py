@@ -38,15 +38,12 @@ class Pictures:
             )
         width, height = self._size
         scaled = self._reformatter.reformat(frame, width, height, "gbrp", interpolation=_SCALING, threads=1)
-        return turn(interleaved(scaled)[:, :width], matrix=display_matrix(frame)).copy()
+        return np.ascontiguousarray(turn(interleaved(scaled), matrix=display_matrix(frame)))
 
 
 def interleaved(frame: VideoFrame) -> NDArray[np.uint8]:
-    """RGB, uint8, HWC, of a frame in planes of colour (gbrp), its rows still padded on the right.
-
-    Whole rows take a quarter of the time of `to_ndarray`.
-    """
-    green, blue, red = (_rows(plane) for plane in frame.planes)
+    """RGB, uint8, HWC, of a frame in planes of colour (gbrp); a quarter of the time of `to_ndarray`."""
+    green, blue, red = (_rows(plane)[:, : frame.width] for plane in frame.planes)
     return np.asarray(cv2.merge([red, green, blue]), dtype=np.uint8)
 
 
