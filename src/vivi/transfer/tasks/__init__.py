@@ -1,0 +1,1 @@
+"""Downstream tasks, a file for each data set; each gives `TASKS`."""
