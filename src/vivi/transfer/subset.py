@@ -8,6 +8,7 @@ first ones of that order (google-research/task_adaptation data/*.py), so they ca
 import hashlib
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ def cut(examples: Examples, *, shares: Sequence[Fraction | float]) -> tuple[Exam
     """
     borders = [round(len(examples) * sum(Fraction(each) for each in shares[:at])) for at in range(len(shares) + 1)]
     borders[-1] = len(examples)
-    return tuple(examples.take(np.arange(start, end)) for start, end in zip(borders[:-1], borders[1:], strict=True))
+    return tuple(examples.take(np.arange(start, end)) for start, end in pairwise(borders))
 
 
 def vtab_splits(parts: Parts) -> dict[Split, Examples]:
