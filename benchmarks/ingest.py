@@ -3,12 +3,12 @@
     python benchmarks/ingest.py                       # makes its own videos; real frames if VIVI_REAL_DATA is set
     python benchmarks/ingest.py a.mp4 b.mkv --fps 1   # your files
 
-Every figure is the median of the repeats, in CPU seconds (user and system) per minute of video. Each repeat measures each
-method in a process of its own, at its second call there, since where the memory of a process happens to lie shifts all
-that it measures by some per cent; `ratio` is the median of the repeats' ratios of `ingest` to `decode all`, with their quartiles. `ingest` is all
-that a worker does for a video: read the timestamps, decode the chosen frames, scale, histogram, shots, JPEG. `decode all`
-is PyAV decoding every frame and throwing it away, with one thread; `ffmpeg` is `-vf fps=FPS -f null -`, OpenCV is grab()
-for every frame.
+Every figure is the median of the repeats, in CPU seconds (user and system) per minute of video. Each repeat
+measures each method in a process of its own, at its second call there, since where the memory of a process happens
+to lie shifts all that it measures by some per cent; `ratio` is the median of the repeats' ratios of `ingest` to
+`decode all`, with their quartiles. `ingest` is all that a worker does for a video: read the timestamps, decode the
+chosen frames, scale, histogram, shots, JPEG. `decode all` is PyAV decoding every frame and throwing it away, with
+one thread; `ffmpeg` is `-vf fps=FPS -f null -`, OpenCV is grab() for every frame.
 """
 
 import argparse
@@ -68,7 +68,9 @@ def main() -> None:
         files = given.files or make_videos(Path(folder))
         if shutil.which("ffmpeg") is None:
             print("ffmpeg: not installed (no such program on PATH)")
-        print(f"{'CPU seconds per minute of video':32} " + " ".join(f"{name:>11}" for name in METHODS) + f"{'ratio':>20}")
+        print(
+            f"{'CPU seconds per minute of video':32} " + " ".join(f"{name:>11}" for name in METHODS) + f"{'ratio':>20}"
+        )
         for file in files:
             report(file, fps=given.fps, repeats=given.repeats)
     print(f"{time.monotonic() - start:.0f} s in all")

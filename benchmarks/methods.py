@@ -6,6 +6,10 @@
 The same command goes on where it was stopped: finished runs are kept, others go on from their last checkpoint. The
 report is written again after every run, and with --report-only from what FOLDER holds. FOLDER holds one number of
 steps; further seeds may be added. A row is shown once it has all seeds that were ever asked for.
+
+--records FILE keeps the records of finished runs, a JSON line each, and takes from it those that FOLDER lacks: so a
+study goes on in another folder or on another machine. A record counts only for the very experiment, store and images
+that it was made with.
 """
 
 import argparse
@@ -23,9 +27,11 @@ from typing import Any
 
 from methods_about import about
 from methods_clock import Clock
+from methods_records import keep, restore
 from methods_report import PROBES, read_rows, section, update
 from methods_rows import check_rows, experiment_of, network_of, work_of
 from methods_worlds import WORLDS, World
+from vivi.core.config import fingerprint
 from vivi.core.errors import ConfigError, ViviError
 from vivi.core.files import read_json, write_json
 from vivi.core.rundir import RunFolder
@@ -62,6 +68,17 @@ class Run:
         """What is run."""
         return experiment_of(self.row, classes=self.world.classes, seed=self.seed, steps=self.steps)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a record must agree with to be this run's."""
+        return {
+            "row": self.row,
+            "seed": self.seed,
+            "steps": self.steps,
+            "experiment": fingerprint(self.experiment),
+            "world": self.world.fingerprint,
+        }
+
 
 def main() -> None:
     given = parser().parse_args()
@@ -87,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--presets", nargs="+", default=[], metavar="NAME", help="rows to run; all if not given")
     found.add_argument("--jobs", type=int, default=2, help="runs at a time, each with one thread")
     found.add_argument("--report", type=Path, help="the page to write")
+    found.add_argument("--records", type=Path, help="file that keeps the records of finished runs")
     found.add_argument("--report-only", action="store_true", help="run nothing")
     found.add_argument("--run", nargs=2, metavar=("NAME", "SEED"), help=argparse.SUPPRESS)
     return found
@@ -105,8 +123,12 @@ def study(given: argparse.Namespace) -> None:
         claim(folder, steps=given.steps, seeds=given.seeds)
         world = WORLDS[given.world](folder)
         runs = [Run(row, seed, given.steps, world) for row in rows for seed in given.seeds]
+        if given.records is not None:
+            restore(given.records, {run.record: run.identity for run in runs})
         for run, code in run_all(runs, given=given):
             failed += [f"{run.row}, seed {run.seed}: see {run.folder / 'log.txt'}"] if code else []
+            if given.records is not None and not code:
+                keep(given.records, folder)
             report(world, given)
     report(World(folder), given)
     if failed:
@@ -154,8 +176,8 @@ def learn(run: Run) -> None:
         for score in scores.results:
             if score.probe in PROBES:
                 tallies[score.weights][score.probe][task.name] = (score.correct, score.total)
-    identity = {"row": run.row, "seed": run.seed, "steps": run.steps, "network": network_of(experiment)}
-    write_json(run.record, identity | signs(pretrained, experiment=experiment) | {"tallies": tallies})
+    network = {"network": network_of(experiment)}
+    write_json(run.record, run.identity | network | signs(pretrained, experiment=experiment) | {"tallies": tallies})
 
 
 def signs(run: RunFolder, *, experiment: Experiment) -> dict[str, Any]:

@@ -6,7 +6,10 @@ from typing import Any
 
 from methods_worlds import LEARN_SHARE, REAL_INGEST
 
-COMMAND = "python benchmarks/methods.py {world} --out FOLDER --steps {steps} --seeds {seeds} --report docs/results.md"
+COMMAND = (
+    "python benchmarks/methods.py {world} --out FOLDER --steps {steps} --seeds {seeds} \\\n"
+    "        --records docs/results/{world}.jsonl --report docs/results.md"
+)
 TINY = """\
 What differs from the paper, for all rows alike: a ResNet-18 v2 of width 16 (`-Big`: 48) at 48 pixels instead of a
 ResNet-50 v2 at 224; {steps} steps instead of 120,000 (co-training: 100,000); 64 shots a step instead of 2048, of 4
@@ -16,9 +19,10 @@ the values of `tiny`, nothing else is set. Probes on frozen features stand for t
 VTAB. "ImageNet" is the folder of images to learn from: the rows named after it and Semi-Ex see all its images without
 labels; Sup, Co and Semi-Ex its labels, or a tenth of them."""
 OURS = """\
-"Ex-YT-F without grey-scale and standardisation" is ours: the augmentation of Ex-YT-S, so that the two differ in the
-frames alone. Random weights are those of the network before any step, with batch norm's first averages; networks of
-other kinds have a line of their own."""
+Rows with words in their names are ours; each differs from its neighbours in one thing. "Ex-YT-F without grey-scale
+and standardisation" has the augmentation of Ex-YT-S, "VIVI-Ex(4) with group norm" the norm of the co-trained models;
+"without HSV noise" Co(100%) has the colours of VIVI-Ex(4), and "with batch norm" its norm too. Random weights are those of the
+network before any step, with batch norm's first averages; networks of other kinds have a line of their own."""
 COUNTED = ("videos", "shots", "stored frames", "videos for K=2, L=4", "videos for K=4, L=4")
 WORLDS = {
     "demo": """\

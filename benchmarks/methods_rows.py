@@ -1,7 +1,9 @@
 """The rows of the table of methods, in the order in which they are run, and what the paper leads one to expect."""
 
 import dataclasses
+from collections.abc import Callable
 
+from vivi.core.config import override
 from vivi.core.errors import ConfigError
 from vivi.experiment import Experiment, Level
 from vivi.nn.resnet_v2 import ResNetV2
@@ -9,16 +11,17 @@ from vivi.objectives.rotation import Rotation
 from vivi.presets import PRESETS, changed, find, for_classes, tiny
 
 PLAIN = "Ex-YT-F without grey-scale and standardisation"
-"""Ours: it has the augmentation of Ex-YT-S, so the two differ in the frames alone."""
-SHARED_AUGMENTATION = "Ex-YT-S"
+GROUP_NORM = "VIVI-Ex(4) with group norm"
+CO_PLAIN = "VIVI-Ex(4)-Co(100%) without HSV noise"
+CO_BATCH_NORM = "VIVI-Ex(4)-Co(100%) without HSV noise, with batch norm"
 ROWS = (
     "Ex-YT-F", PLAIN, "Ex-YT-S", "VIVI-Ex(2)-Order", "VIVI-Ex(2)", "VIVI-Ex(4)", "Rot-YT-F", "VIVI-Rot(2)",
-    "VIVI-Rot(4)", "VIVI-Ex(4)-Co(10%)", "VIVI-Ex(4)-Co(100%)", "Sup-100%", "Sup-10%", "Sup-Rot-100%", "Semi-Ex-10%",
-    "Ex-ImageNet", "Rot-ImageNet", "Ex-YT-F-AA", "Ex-YT-S-AA", "VIVI-Ex(4)-AA", "Rot-YT-F-AA", "VIVI-Rot(4)-AA",
-    "VIVI-Rot(2)-Order", "VIVI-Rot(4)-Order", "VIVI-Jigsaw(4)", "VIVI-Patch(4)", "VIVI-Ex(4)-Big", "VIVI-Ex(4)-Big-AA",
-    "VIVI-Ex(4)-Co(100%)-Big",
+    "VIVI-Rot(4)", "VIVI-Ex(4)-Co(10%)", "VIVI-Ex(4)-Co(100%)", GROUP_NORM, CO_PLAIN, CO_BATCH_NORM, "Sup-100%",
+    "Sup-10%", "Sup-Rot-100%", "Semi-Ex-10%", "Ex-ImageNet", "Rot-ImageNet", "Ex-YT-F-AA", "Ex-YT-S-AA",
+    "VIVI-Ex(4)-AA", "Rot-YT-F-AA", "VIVI-Rot(4)-AA", "VIVI-Rot(2)-Order", "VIVI-Rot(4)-Order", "VIVI-Jigsaw(4)",
+    "VIVI-Patch(4)", "VIVI-Ex(4)-Big", "VIVI-Ex(4)-Big-AA", "VIVI-Ex(4)-Co(100%)-Big",
 )  # fmt: skip
-"""Every preset and PLAIN; the most important first, the most expensive last."""
+"""Every preset and the rows of ours; the most important first, the most expensive last."""
 RANDOM = "random weights"
 HYPOTHESES: dict[str, tuple[tuple[str, str], ...]] = {
     "Shots above frames": (("Ex-YT-S", "Ex-YT-F"), ("Ex-YT-S", PLAIN)),
@@ -46,6 +49,14 @@ HYPOTHESES: dict[str, tuple[tuple[str, str], ...]] = {
         ("Semi-Ex-10%", "Sup-10%"),
         ("Sup-Rot-100%", "Sup-100%"),
     ),
+    "Co-training, norm and noise apart": (
+        (CO_BATCH_NORM, "VIVI-Ex(4)"),
+        (CO_BATCH_NORM, "Sup-100%"),
+        (CO_PLAIN, GROUP_NORM),
+        (CO_PLAIN, "Sup-100%"),
+        (CO_PLAIN, "VIVI-Ex(4)-Co(100%)"),
+        ("VIVI-Ex(4)", GROUP_NORM),
+    ),
     "AutoAugment on top": tuple(
         (f"{row}-AA", row) for row in ("Ex-YT-F", "Ex-YT-S", "VIVI-Ex(4)", "VIVI-Ex(4)-Big", "Rot-YT-F", "VIVI-Rot(4)")
     ),
@@ -71,10 +82,44 @@ def check_rows(names: list[str]) -> tuple[str, ...]:
 
 def experiment_of(row: str, *, classes: int, seed: int, steps: int) -> Experiment:
     """The tiny experiment of a row, with a classifier for so many classes."""
-    base = find("Ex-YT-F" if row == PLAIN else row)
-    if row == PLAIN:
-        base = dataclasses.replace(base, name=PLAIN, augmentation=find(SHARED_AUGMENTATION).augmentation)
+    base = OURS[row]() if row in OURS else find(row)
+    base = dataclasses.replace(base, name=row)
     return changed(tiny(for_classes(base, classes)), assignments=[f"seed={seed}"], steps=steps)
+
+
+def plain_frames() -> Experiment:
+    """With the augmentation of Ex-YT-S, so that the two differ in the frames alone."""
+    return dataclasses.replace(find("Ex-YT-F"), augmentation=find("Ex-YT-S").augmentation)
+
+
+def with_group_norm() -> Experiment:
+    """With the norm of the co-trained models."""
+    return override(find("VIVI-Ex(4)"), ["encoder.norm=GroupNormWS", "norm_group=1"])
+
+
+def co_without_noise() -> Experiment:
+    """With the colours of VIVI-Ex(4)."""
+    experiment, colour = find("VIVI-Ex(4)-Co(100%)"), find("VIVI-Ex(4)").augmentation.colour
+    assert experiment.labelled is not None
+    augmentation = dataclasses.replace(experiment.augmentation, colour=colour)
+    labelled = dataclasses.replace(experiment.labelled, augmentation=augmentation)
+    return dataclasses.replace(experiment, augmentation=augmentation, labelled=labelled)
+
+
+def co_with_batch_norm() -> Experiment:
+    """With the colours and the norm of VIVI-Ex(4)."""
+    group = find("VIVI-Ex(4)").norm_group
+    changes = ["encoder.norm=BatchNorm", f"norm_group={group}", f"labelled.norm_group={group}"]
+    return override(co_without_noise(), changes)
+
+
+OURS: dict[str, Callable[[], Experiment]] = {
+    PLAIN: plain_frames,
+    GROUP_NORM: with_group_norm,
+    CO_PLAIN: co_without_noise,
+    CO_BATCH_NORM: co_with_batch_norm,
+}
+"""Rows that the paper does not have: each differs from its neighbours in one thing."""
 
 
 def network_of(experiment: Experiment) -> str:
@@ -95,4 +140,4 @@ def _turns(levels: tuple[Level, ...]) -> bool:
     return any(isinstance(level.objective, Rotation) for level in levels)
 
 
-assert set(ROWS) == {*PRESETS, PLAIN}, "a preset has no row"
+assert set(ROWS) == {*PRESETS, *OURS}, "a preset has no row"

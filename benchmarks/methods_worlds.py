@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,15 @@ class World:
     def classes(self) -> int:
         """Of the images to learn from."""
         return len(ImageFolder.open(self.learn).classes)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with the store, with the images that are learned from and with those that are scored on."""
+        digest = hashlib.sha256((self.store / "store.json").read_bytes())
+        for folder in (self.learn, *self.tasks):
+            for path in find_images(folder):
+                digest.update(f"{path}\0".encode() + hashlib.sha256((folder / path).read_bytes()).digest())
+        return digest.hexdigest()[:12]
 
     def facts(self) -> dict[str, Any]:
         """How much there is, in numbers."""

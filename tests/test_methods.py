@@ -12,10 +12,22 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 from methods_clock import Clock
 from methods_numbers import Difference, Interval, Tally, paired, pooled, t_interval
 from methods_report import read_rows, section, update
-from methods_rows import HYPOTHESES, PLAIN, RANDOM, ROWS, check_rows, experiment_of
+from methods_records import keep, restore
+from methods_rows import (
+    CO_BATCH_NORM,
+    CO_PLAIN,
+    GROUP_NORM,
+    HYPOTHESES,
+    OURS,
+    PLAIN,
+    RANDOM,
+    ROWS,
+    check_rows,
+    experiment_of,
+)
 from methods_worlds import divided, link
 from vivi.core.errors import ConfigError
-from vivi.core.files import write_json
+from vivi.core.files import read_json, write_json
 from vivi.data.labelled import LabelledSet
 from vivi.presets import PRESETS
 
@@ -84,7 +96,7 @@ def test_verdicts(mean, half, said):
 
 
 def test_rows_and_hypotheses_name_what_exists():
-    assert set(ROWS) == {*PRESETS, PLAIN} and len(set(ROWS)) == len(ROWS)
+    assert set(ROWS) == {*PRESETS, *OURS} and len(set(ROWS)) == len(ROWS)
     assert {row for pairs in HYPOTHESES.values() for pair in pairs for row in pair} <= {*ROWS, RANDOM}
     assert check_rows(["VIVI-Ex(4)", "Ex-YT-F"]) == ("Ex-YT-F", "VIVI-Ex(4)")
     with pytest.raises(ConfigError, match="no such row"):
@@ -156,3 +168,38 @@ def test_time_left(monkeypatch):
     now[0] = 10.0
     assert clock.end("small", 0) == 10
     assert clock.left(["small", "large"]) == pytest.approx((0 + 10 + 80) / 2)
+
+
+def test_rows_of_ours_differ_in_one_thing():
+    rows = {
+        row: experiment_of(row, classes=5, seed=1, steps=9)
+        for row in (GROUP_NORM, CO_PLAIN, CO_BATCH_NORM, "VIVI-Ex(4)", "VIVI-Ex(4)-Co(100%)")
+    }
+    plain, batch, video = rows[CO_PLAIN], rows[CO_BATCH_NORM], rows["VIVI-Ex(4)"]
+    co = rows["VIVI-Ex(4)-Co(100%)"]
+    assert plain.encoder == co.encoder == rows[GROUP_NORM].encoder != video.encoder == batch.encoder
+    assert plain.augmentation == batch.augmentation == video.augmentation != co.augmentation
+    assert plain.labelled is not None and plain.labelled.augmentation == video.augmentation
+    assert rows[GROUP_NORM].augmentation == video.augmentation and not rows[GROUP_NORM].image_levels
+    assert batch.norm_group == video.norm_group and batch.image_levels == plain.image_levels == co.image_levels
+
+
+def test_records_are_kept_and_restored(tmp_path):
+    file, places = tmp_path / "kept" / "demo.jsonl", [tmp_path / f"runs/a/seed-{seed}/record.json" for seed in (0, 1)]
+    records = [{"row": "a", "seed": seed, "steps": 9, "experiment": "x", "score": seed} for seed in (0, 1)]
+    for place, record in zip(places, records, strict=True):
+        place.parent.mkdir(parents=True)
+        write_json(place, record)
+    keep(file, tmp_path)
+    assert len(file.read_text().splitlines()) == 2
+    for place in places:
+        place.unlink()
+    wanted = {"row": "a", "seed": 0, "steps": 9, "experiment": "x"}
+    restore(file, {places[0]: wanted, places[1]: wanted | {"seed": 1, "experiment": "another"}})
+    assert read_json(places[0]) == records[0]
+    assert not places[1].exists()  # made with another experiment: it counts for nothing
+    write_json(places[0], records[0] | {"score": 7})
+    restore(file, {places[0]: wanted})
+    assert read_json(places[0])["score"] == 7  # what is there is left alone
+    keep(file, tmp_path)
+    assert [line.count('"score": 7') for line in file.read_text().splitlines()] == [1, 0]
