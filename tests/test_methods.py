@@ -11,8 +11,8 @@ sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 from methods_clock import Clock
 from methods_numbers import Difference, Interval, Tally, paired, pooled, t_interval
-from methods_report import read_rows, section, update
 from methods_records import keep, restore
+from methods_report import read_rows, section, update
 from methods_rows import (
     CO_BATCH_NORM,
     CO_PLAIN,

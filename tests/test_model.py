@@ -45,7 +45,7 @@ def seen_by_pooling(experiment: Experiment) -> tuple[Tensor, Tensor]:
     assert videos is not None
     posed = PosedFrames.of(videos, experiment=experiment, model=model, world=WORLD)
     everything = slice(0, posed.shots)
-    encoded = model.encode(posed.ask(everything), norm_group=posed.norm_group)
+    encoded = posed.encode(everything)
     draws = draws_of_samples(experiment, step=0, names=model.levels, world=WORLD)
     model.losses(encoded, shots_per_sample=experiment.sampling.shots, world=WORLD, draws=draws)
     frames_SLCHW = posed.rows.coloured(everything)
@@ -72,7 +72,7 @@ def test_turned_labelled_images_are_classified_and_encoded_once() -> None:
     _, images = batches(experiment)
     assert images is not None
     posed = PosedImages.of(images, experiment=experiment, model=model, world=WORLD)
-    encoded = model.encode(posed.ask(slice(0, posed.shots)), norm_group=posed.norm_group)
+    encoded = posed.encode(slice(0, posed.shots))
     assert passes == [4 * len(images.labels_B)]
     supervised, rotation = encoded
     assert supervised.seen is None  # all four turns

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from vivi.core.seeds import Draw
-from vivi.core.world import World
+from vivi.core.world import World, summed_over
 from vivi.experiment import Experiment, Level
-from vivi.nn.norm import norm_groups
+from vivi.nn.norm import Span, norm_groups
 from vivi.objectives.base import Encoded, Objective, Predictions, Question, at_least_float32
 
 Term = tuple[Tensor, Tensor | None]
@@ -65,12 +66,13 @@ class VIVI(nn.Module):
                 questions.append(Question(made.views, targets, seen=made.pooled))
         return questions
 
-    def encode(self, questions: Sequence[Question], *, norm_group: int) -> list[Encoded]:
+    def encode(self, questions: Sequence[Question], *, norm_group: int, world: World) -> list[Encoded]:
         """Embeddings of the views of each question; views that several questions share are encoded once.
 
         Args:
             questions: of one source: frames or images.
             norm_group: in training so many consecutive shots (or images) have batch statistics of their own.
+            world: the ranks that have the other shots; a norm group may span several of them.
 
         Raises:
             ValueError: the shots do not split into norm groups while training.
@@ -78,16 +80,17 @@ class VIVI(nn.Module):
         known: dict[int, Tensor] = {}
         for question in questions:
             if id(question.views) not in known:
-                known[id(question.views)] = self._encode(question.views, norm_group)
+                known[id(question.views)] = self._encode(question.views, norm_group, world)
         return [Encoded(known[id(each.views)], each.targets, each.pooled, each.seen) for each in questions]
 
-    def _encode(self, views_SVCHW: Tensor, norm_group: int) -> Tensor:
+    def _encode(self, views_SVCHW: Tensor, norm_group: int, world: World) -> Tensor:
         """embeddings_SVD."""
         shots, views = views_SVCHW.shape[:2]
+        span = _span(norm_group, shots=shots, world=world) if self.training else None
         groups, rest = divmod(shots, norm_group)
-        if rest and self.training:
+        if rest and self.training and span is None:
             raise ValueError(f"{shots} shots do not split into norm groups of {norm_group}")
-        with norm_groups(self.encoder, max(groups, 1)):
+        with norm_groups(self.encoder, max(groups, 1), span=span):
             features_BD: Tensor = self.encoder(views_SVCHW.flatten(0, 1))
         return features_BD.view(shots, views, -1)
 
@@ -147,6 +150,13 @@ def compare(objective: Objective, embeddings: Tensor, *, targets: Tensor | None,
             for group in (slice(first, first + size) for first in range(0, rows, size))
         ]
     return torch.stack(losses).mean()
+
+
+def _span(norm_group: int, *, shots: int, world: World) -> Span | None:
+    """The ranks that share a norm group with us, where it is larger than what a rank has."""
+    ranks, rest = divmod(norm_group, shots)
+    group = None if rest or ranks < 2 or world.size % ranks else world.span(ranks)
+    return None if group is None else Span(ranks, partial(summed_over, group))
 
 
 def named_levels(experiment: Experiment) -> dict[str, Level]:

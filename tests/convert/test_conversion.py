@@ -7,9 +7,9 @@ from tests.reference import published_networks as published
 from tests.reference.checkpoint_files import write_bundle, write_caffemodel
 
 from vivi.convert.conversion import LAYOUTS, convert
-from vivi.convert.crc32c import crc32c
 from vivi.convert.layout import width_of
 from vivi.convert.resnets import S4L, BigTransfer
+from vivi.core.crc32c import crc32c
 from vivi.core.errors import CheckpointError, ConfigError
 from vivi.nn.export import load_encoder
 from vivi.nn.norm import BatchNorm, GroupNormWS

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from tests.reference import checkpoint_files as files
 
-from vivi.convert.crc32c import crc32c
 from vivi.convert.variables import read_variables
 from vivi.core.errors import CheckpointError
 
@@ -36,20 +35,6 @@ def refused(path, text) -> None:
     with pytest.raises(CheckpointError, match=text) as caught:
         read_variables(path)
     assert "\n" not in str(caught.value) and "allow_pickle" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("data", "crc"),
-    [(b"", 0), (b"123456789", 0xE3069283), (bytes(32), 0x8A9136AA), (b"\xff" * 32, 0x62A8AB43)],
-)
-def test_checksums_of_the_standard(data, crc):
-    assert crc32c(data) == files.crc32c(data) == crc
-
-
-@pytest.mark.parametrize("length", [1, 4095, 4096, 4097, 3 * 4096, 20_011])
-def test_checksums_of_long_texts_equal_those_bit_by_bit(length):
-    data = np.random.default_rng(length).bytes(length)
-    assert crc32c(data) == crc32c(memoryview(data)) == files.crc32c(data)
 
 
 @pytest.mark.parametrize("shards", [1, 3])

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from vivi.core.checkpoint import TENSORS, checkpoints, load_newest, save_checkpoint
 from vivi.core.config import fingerprint
 from vivi.core.errors import CheckpointError
 from vivi.core.world import World
 from vivi.data.records import VideoBatch
 from vivi.experiment import Experiment
-from vivi.training.checkpoint import TENSORS, checkpoints, load_newest, save_checkpoint
 from vivi.training.state import TrainState
 from vivi.training.step import train_step
 
@@ -109,7 +109,7 @@ KILLED = """
 import sys, torch
 from pathlib import Path
 from vivi.presets import find, tiny
-from vivi.training.checkpoint import save_checkpoint
+from vivi.core.checkpoint import save_checkpoint
 from vivi.training.state import TrainState
 state = TrainState.start(tiny(find("Ex-YT-S")), device=torch.device("cpu"))
 state.step = int(sys.argv[2])

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from tests.reference.tiny_images import CLASSES
 
+from vivi.core.checkpoint import checkpoints
 from vivi.core.config import override
 from vivi.core.errors import CheckpointError, ConfigError, ViviError
 from vivi.core.rundir import RunFolder
@@ -15,7 +16,6 @@ from vivi.core.world import World
 from vivi.experiment import Experiment
 from vivi.nn.export import load_encoder
 from vivi.presets import find, for_classes, tiny
-from vivi.training.checkpoint import checkpoints
 from vivi.training.loop import RunOptions, pretrain
 from vivi.transfer.quick import evaluate
 

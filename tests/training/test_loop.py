@@ -12,13 +12,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from vivi.core.checkpoint import checkpoints
 from vivi.core.config import override
 from vivi.core.errors import CheckpointError, ConfigError, ViviError
 from vivi.core.rundir import RunFolder
 from vivi.core.world import World
 from vivi.experiment import Experiment
 from vivi.nn.export import load_encoder
-from vivi.training.checkpoint import checkpoints
 from vivi.training.loop import RunOptions, pretrain
 
 OPTIONS = RunOptions(world=World.single(), workers=1, log_every=2, save_every=2)

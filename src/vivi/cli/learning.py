@@ -10,6 +10,7 @@ from vivi.cli.app import app
 from vivi.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from vivi.core.world import World
     from vivi.experiment import Experiment
     from vivi.training.loop import RunOptions
 
@@ -59,6 +60,8 @@ def pretrain(
 ) -> None:
     """Pretrain an encoder on a shot store. Interrupted, the same command goes on.
 
+    Several processes train one model: torchrun --nproc-per-node 8 -m vivi pretrain ... with the same flags.
+
     Parameters
     ----------
     preset
@@ -92,18 +95,20 @@ def pretrain(
     knn_every
         Steps between kNN accuracies.
     """
-    from vivi.console.learning import show_run, training_progress
+    from vivi.console.learning import show_run, silence, training_progress
+    from vivi.core.launch import joined_world
     from vivi.training.loop import pretrain as run_pretrain
 
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
-    options = run_options(
-        device, workers, chunks=chunks, log_every=log_every, save_every=save_every, knn=knn, knn_every=knn_every
-    )
-    with training_progress(experiment) as progress:
-        run = run_pretrain(
-            experiment, data=data, labels=labels, label_list=label_list, out=out, options=options, progress=progress
-        )
-    show_run(run)
+    paces = {"log_every": log_every, "save_every": save_every, "knn": knn, "knn_every": knn_every}
+    with joined_world(device) as world:
+        options = run_options(world, workers, chunks=chunks, **paces)
+        with training_progress(experiment) if world.is_first else silence() as progress:
+            run = run_pretrain(
+                experiment, data=data, labels=labels, label_list=label_list, out=out, options=options, progress=progress
+            )
+        if world.is_first:
+            show_run(run)
 
 
 @app.command
@@ -160,10 +165,14 @@ def sweep(
         Split a step into so many parts to save memory.
     """
     from vivi.console.learning import show_sweep, sweep_progress
+    from vivi.core.launch import is_launched
+    from vivi.core.world import World, find_device
     from vivi.sweep import sweep as run_sweep
 
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
-    options = run_options(device, workers, chunks=chunks)
+    if is_launched():
+        raise ConfigError("vivi sweep runs in one process: start it without torchrun")
+    options = run_options(World.single(find_device(device)), workers, chunks=chunks)
     with sweep_progress(experiment) as progress:
         result = run_sweep(
             experiment,
@@ -194,11 +203,11 @@ def chosen(
     return changed(shrink(experiment) if tiny else experiment, assignments=assignments, steps=steps)
 
 
-def run_options(device: str, workers: int | None, **others: Any) -> "RunOptions":
-    """One process on that device; a thread for each core where no number is given."""
+def run_options(world: "World", workers: int | None, **others: Any) -> "RunOptions":
+    """For this process; where no number of threads is given, the cores of the machine are shared by its processes."""
+    from vivi.core.launch import processes_here
     from vivi.core.work import usable_cores
-    from vivi.core.world import World, find_device
     from vivi.training.loop import RunOptions
 
-    threads = usable_cores() if workers is None else workers
-    return RunOptions(world=World.single(find_device(device)), workers=threads, **others)
+    threads = max(1, usable_cores() // processes_here()) if workers is None else workers
+    return RunOptions(world=world, workers=threads, **others)

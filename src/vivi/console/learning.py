@@ -38,6 +38,12 @@ def training_progress(experiment: "Experiment") -> Iterator[Callable[[dict[str, 
         yield show
 
 
+@contextmanager
+def silence() -> Iterator[Callable[[dict[str, float]], None]]:
+    """In the place of `training_progress` on all ranks but the first."""
+    yield lambda _: None
+
+
 def training_text(line: Mapping[str, float]) -> str:
     """One line of metrics for the eye: loss and its parts, speed, waiting, collapse monitors, kNN."""
     if "loss" not in line:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vivi.convert.wire import content, fields, number, varint
 from vivi.core.errors import CheckpointError
+from vivi.core.wire import content, fields, number, varint
 
 _LAYER, _V1_LAYER = 100, 2
 _NAME_AND_BLOBS = {_LAYER: (1, 7), _V1_LAYER: (4, 6)}

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vivi.convert.crc32c import masked_crc32c
-from vivi.convert.wire import content, fields, number, varint
+from vivi.core.crc32c import masked_crc32c
 from vivi.core.errors import CheckpointError
+from vivi.core.wire import content, fields, number, varint
 
 _MAGIC = 0xDB4775248B80FB57.to_bytes(8, "little")
 _FOOTER, _TRAILER = 48, 5

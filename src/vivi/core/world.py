@@ -1,19 +1,20 @@
-"""The processes that train together: who we are, gather with gradient, mean of gradients, barrier.
+"""The processes that train together: who we are, gather with gradient, mean of gradients, what rank 0 decides.
 
 Every rank computes the same criterion on the gathered batch. The backward of `gather` sums the gradients that the
 ranks computed for our rows and `mean_gradients` divides by the number of ranks, so the gradients equal those of one
-process with the whole batch.
+process with the whole batch. How processes find each other stands in `vivi.core.launch`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from vivi.core.errors import ConfigError
+from vivi.core.errors import ConfigError, ViviError
 
 BUCKET_ELEMENTS = 2**23
 
@@ -25,6 +26,9 @@ class World:
     rank: int
     size: int
     device: torch.device
+    control: dist.ProcessGroup | None = None
+    """A group on CPUs for flags and decisions, so that these never wait for a GPU; None: the default group."""
+    _spans: dict[int, dist.ProcessGroup] = field(default_factory=dict, compare=False)
 
     @classmethod
     def single(cls, device: torch.device | str = "cpu") -> "World":
@@ -61,7 +65,84 @@ class World:
     def barrier(self) -> None:
         """Wait until every rank is here."""
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(group=self.control)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is rank 0, which alone writes files and shows progress."""
+        return self.rank == 0
+
+    def any(self, flag: bool) -> bool:
+        """Whether any rank says yes; all get the same answer. Waits for the other ranks, not for a GPU."""
+        if self.size == 1:
+            return flag
+        votes = torch.tensor([int(flag)])
+        dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=self.control)
+        return bool(votes.item())
+
+    def decided_by_first(self, decide: Callable[[], Any]) -> Any:
+        """What `decide`, called by rank 0 alone, returns (JSON values), on every rank.
+
+        Raises:
+            ViviError: on rank 0 what `decide` raised; on the others that rank 0 has stopped, for a reason it tells.
+        """
+        if self.size == 1:
+            return decide()
+        if not self.is_first:
+            told = self._broadcast_text(None)
+            if told is None:
+                raise ViviError("rank 0 has stopped: see what it says")
+            return json.loads(told)
+        try:
+            value = decide()
+        except BaseException:
+            self._broadcast_text("")
+            raise
+        self._broadcast_text(json.dumps(value))
+        return value
+
+    def _broadcast_text(self, text: str | None) -> str | None:
+        """Rank 0's text on every rank; None for an empty one."""
+        data = (text or "").encode()
+        length = torch.tensor([len(data)])
+        dist.broadcast(length, src=0, group=self.control)
+        if not int(length):
+            return None
+        content = torch.tensor(list(data), dtype=torch.uint8) if self.is_first else torch.empty(int(length)).byte()
+        dist.broadcast(content, src=0, group=self.control)
+        return bytes(content.tolist()).decode()
+
+    def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
+        """Overwrite the tensors, which are alike on every rank in number, shape and type, with those of rank 0."""
+        if self.size == 1:
+            return
+        for tensor in tensors:
+            on_device = tensor.to(self.device)
+            dist.broadcast(on_device, src=0)
+            tensor.copy_(on_device)
+
+    def span(self, ranks: int) -> dist.ProcessGroup | None:
+        """The group of the `ranks` consecutive ranks that we are in, which start at a multiple of `ranks`.
+
+        None for a single one. To be called by all ranks alike: the first call makes the groups.
+
+        Raises:
+            ValueError: `ranks` does not divide the number of ranks.
+        """
+        if ranks == 1:
+            return None
+        if self.size % ranks:
+            raise ValueError(f"{self.size} processes do not split into groups of {ranks}")
+        if ranks not in self._spans:
+            groups = [dist.new_group(list(range(first, first + ranks))) for first in range(0, self.size, ranks)]
+            self._spans[ranks] = groups[self.rank // ranks]
+        return self._spans[ranks]
+
+
+def summed_over(group: dist.ProcessGroup, values: Tensor) -> Tensor:
+    """The sum of `values` over the ranks of `group`, with gradient: that of the sum of all ranks' losses."""
+    total: Tensor = _Sum.apply(values, group)  # type: ignore[no-untyped-call]
+    return total
 
 
 def find_device(name: str) -> torch.device:
@@ -92,6 +173,21 @@ class _Gather(torch.autograd.Function):
         total = gradients[0].clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total[ctx.rank * ctx.rows : (ctx.rank + 1) * ctx.rows], None, None
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, group: dist.ProcessGroup) -> Tensor:
+        ctx.group = group
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total, group=group)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total, group=ctx.group)
+        return total, None
 
 
 def _buckets(tensors: Iterable[Tensor]) -> Iterable[list[Tensor]]:

@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -152,6 +153,15 @@ class StandardizedConv2d(nn.Conv2d):
         return F.conv2d(x, weight, None, self.stride, self.padding)
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ranks whose batches are one norm group."""
+
+    ranks: int
+    summed: Callable[[Tensor], Tensor]
+    """Adds a tensor over them, with gradient."""
+
+
 class GroupedBatchNorm(nn.Module):
     """Batch norm whose statistics belong to norm groups of the batch; see `norm_groups` and `commit_running_averages`.
 
@@ -166,6 +176,7 @@ class GroupedBatchNorm(nn.Module):
         super().__init__()
         self.momentum, self.eps = momentum, eps
         self.groups = 1
+        self.span: Span | None = None
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
@@ -187,6 +198,8 @@ class GroupedBatchNorm(nn.Module):
                 f"a batch of {x.shape[0]} images does not divide into {self.groups} norm groups; "
                 f"legal numbers of groups: {_divisors(x.shape[0])}"
             )
+        if self.span is not None:
+            return self._spanning(x, self.span)
         means_GC, variances_GC = self.running_mean.new_zeros(2, self.groups, len(self.weight)).unbind()
         chunks = x.chunk(self.groups) if self.groups > 1 else (x,)
         parts = [
@@ -197,6 +210,19 @@ class GroupedBatchNorm(nn.Module):
         if torch.is_grad_enabled():
             self._record(torch.stack([means_GC.sum(0), variances_GC.sum(0)]))
         return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _spanning(self, x: Tensor, span: "Span") -> Tensor:
+        """The whole batch and those of the other ranks of the span as one norm group."""
+        wide = x if x.dtype == torch.float64 else x.float()
+        count = x.shape[0] * x.shape[2] * x.shape[3] * span.ranks
+        mean_C = span.summed(wide.sum((0, 2, 3))) / count
+        centred = wide - mean_C[:, None, None]
+        variance_C = span.summed(centred.square().sum((0, 2, 3))) / count
+        if torch.is_grad_enabled():
+            unbiased_C = variance_C.detach() * (count / max(count - 1, 1))
+            self._record(torch.stack([mean_C.detach(), unbiased_C]).to(self.running_mean.dtype))
+        scale_C = torch.rsqrt(variance_C + self.eps) * self.weight
+        return (centred * scale_C[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
     def _record(self, sums_2C: Tensor) -> None:
         self._recorded = sums_2C if self._recorded is None else self._recorded + sums_2C
@@ -216,23 +242,28 @@ class GroupedBatchNorm(nn.Module):
 
 
 @contextmanager
-def norm_groups(module: nn.Module, count: int) -> Iterator[None]:
+def norm_groups(module: nn.Module, count: int, *, span: Span | None = None) -> Iterator[None]:
     """Within the block, training passes through `module` split their batch into `count` equal contiguous norm groups.
 
+    Args:
+        module: any module; its batch norms are told.
+        count: of groups in the batch of this process.
+        span: the batches of several ranks are one norm group; then `count` is 1.
+
     Raises:
-        ValueError: count is not positive; at the pass, if the batch is not a multiple of it.
+        ValueError: count is not positive, or not 1 with a span; at the pass, if the batch is not a multiple of it.
     """
-    if count < 1:
-        raise ValueError(f"the number of norm groups must be at least 1, got {count}")
+    if count < 1 or (span is not None and count != 1):
+        raise ValueError(f"the number of norm groups must be at least 1, and 1 if they span ranks; got {count}")
     layers = _batch_norms(module)
-    before = [layer.groups for layer in layers]
+    before = [(layer.groups, layer.span) for layer in layers]
     try:
         for layer in layers:
-            layer.groups = count
+            layer.groups, layer.span = count, span
         yield
     finally:
-        for layer, groups in zip(layers, before, strict=True):
-            layer.groups = groups
+        for layer, (groups, earlier) in zip(layers, before, strict=True):
+            layer.groups, layer.span = groups, earlier
 
 
 @torch.no_grad()

@@ -2,26 +2,27 @@
 
 import math
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vivi import __version__
+from vivi.core.checkpoint import load_newest, save_checkpoint
 from vivi.core.config import dump, fingerprint
 from vivi.core.errors import ConfigError, InterruptedRunError, ViviError
 from vivi.core.files import locked, write_json
 from vivi.core.rundir import RunFolder
+from vivi.core.signals import StopWish, stop_on_signals
 from vivi.core.world import World
 from vivi.data.labelled import SPLIT_SEED
 from vivi.experiment import Experiment
 from vivi.model import chance_levels
-from vivi.training.checkpoint import load_newest, save_checkpoint
 from vivi.training.finish import export
 from vivi.training.inputs import Inputs, StepInput
 from vivi.training.meter import CHECKED, Meter, check_features, check_network
 from vivi.training.monitor import Monitor, OnlineKNN
-from vivi.training.signals import StopWish, stop_on_signals
 from vivi.training.state import TrainState
 from vivi.training.step import train_step
 
@@ -79,34 +80,77 @@ def pretrain(
         InterruptedRunError: SIGINT or SIGTERM came; the state is saved.
         ViviError: anything the user can mend (data, folder, settings, disk).
     """
-    check_chunks(experiment, chunks=options.chunks, world=options.world)
+    world = options.world
+    check_chunks(experiment, chunks=options.chunks, world=world)
     inputs = Inputs.open(experiment, data=data, labels=labels, label_list=label_list)
-    inputs.check(world=options.world, workers=options.workers)
-    knn = None if options.knn is None else _online_knn(experiment, folder=options.knn, every=options.knn_every)
-    state = TrainState.start(experiment, device=options.world.device)
+    inputs.check(world=world, workers=options.workers)
+    knn = None
+    if options.knn is not None and world.is_first:
+        knn = _online_knn(experiment, folder=options.knn, every=options.knn_every)
+    state = TrainState.start(experiment, device=world.device)
     check_network(state, size=experiment.image_size)
     run = RunFolder(out)
-    with locked(out), stop_on_signals() as wish:
-        if run.claim(_identity(experiment, inputs)) and run.done.exists():
+    with locked(out) if world.is_first else nullcontext(), stop_on_signals() as wish:
+        if world.decided_by_first(lambda: run.claim(_identity(experiment, inputs)) and run.done.exists()):
             return run
-        if load_newest(run.checkpoints, state, fingerprint=fingerprint(experiment)):
+        if restore(run, state, fingerprint=fingerprint(experiment), world=world):
             progress({"step": state.step})
-        run.cut_metrics(state.step)
-        with Monitor(run, first_step=state.step, knn=knn) as monitor:
-            log = _Log(monitor, progress)
+        with _Log.of(run, first_step=state.step, knn=knn, world=world, progress=progress) as log:
             _train(state, experiment=experiment, inputs=inputs, run=run, options=options, log=log, wish=wish)
-        export(run, state=state, experiment=experiment, inputs=inputs)
-        write_json(run.done, {"step": state.step, "vivi": __version__})
+        world.decided_by_first(lambda: _finish(run, state=state, experiment=experiment, inputs=inputs))
     return run
+
+
+def restore(run: RunFolder, state: TrainState, *, fingerprint: str, world: World) -> bool:
+    """Bring the state of every rank to rank 0's newest checkpoint; False when there is none.
+
+    Raises:
+        CheckpointError: there are checkpoints, but none can be used.
+    """
+
+    def load() -> list[Any] | None:
+        found = load_newest(run.checkpoints, state, fingerprint=fingerprint)
+        run.cut_metrics(state.step)
+        return [state.step, state.interval, state.with_momentum()] if found else None
+
+    found = world.decided_by_first(load)
+    if found is None:
+        return False
+    state.step, state.interval, with_momentum = found
+    world.copy_from_first(state.in_place(with_momentum=with_momentum))
+    return True
+
+
+def _finish(run: RunFolder, *, state: TrainState, experiment: Experiment, inputs: Inputs) -> None:
+    export(run, state=state, experiment=experiment, inputs=inputs)
+    write_json(run.done, {"step": state.step, "vivi": __version__})
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    monitor: Monitor
+    """Writes and shows the lines of the log; on other ranks than the first it only reads them."""
+
+    monitor: Monitor | None
     progress: Progress
 
+    @classmethod
+    @contextmanager
+    def of(
+        cls, run: RunFolder, *, first_step: int, knn: OnlineKNN | None, world: World, progress: Progress
+    ) -> Iterator["_Log"]:
+        if not world.is_first:
+            yield cls(None, progress)
+            return
+        with Monitor(run, first_step=first_step, knn=knn) as monitor:
+            yield cls(monitor, progress)
+
+    def due(self, step: int) -> bool:
+        return self.monitor is not None and self.monitor.due(step)
+
     def write(self, meter: Meter, *, state: TrainState, last: bool) -> None:
-        self.progress(self.monitor.log(meter.read(state.step), state=state, last=last))
+        line = meter.read(state.step)  # on every rank, so that all stop where the loss is not finite
+        if self.monitor is not None:
+            self.progress(self.monitor.log(line, state=state, last=last))
 
 
 def _train(
@@ -127,7 +171,8 @@ def _train(
     def save() -> None:
         meter.check_finite(state.step)
         state.interval = meter.sums()
-        save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
+        if options.world.is_first:
+            save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
 
     source = inputs.batches(first, steps, world=options.world, workers=options.workers)
     with closing(_timed(source, at_failure=lambda: save() if state.step > first else None)) as batches:
@@ -142,13 +187,14 @@ def _train(
             )
             meter.add(result, frames=pictures, waited=waited)
             last = state.step == steps
-            if state.step % options.log_every == 0 or log.monitor.due(state.step) or last:
+            stopping = options.world.any(wish.asked)
+            if state.step % options.log_every == 0 or log.due(state.step) or last:
                 log.write(meter, state=state, last=last)
                 meter = Meter()
-            if state.step % options.save_every == 0 or last or wish.asked:
+            if state.step % options.save_every == 0 or last or stopping:
                 check_features(state, batch.pictures(CHECKED))
                 save()
-            if wish.asked and not last:
+            if stopping and not last:
                 raise InterruptedRunError(
                     f"stopped and saved at step {state.step} of {steps} in {run.path}: the same command goes on"
                 )
@@ -183,6 +229,8 @@ def _identity(experiment: Experiment, inputs: Inputs) -> dict[str, object]:
 def check_chunks(experiment: Experiment, *, chunks: int, world: World) -> None:
     """Check that samples and images split over the ranks, and those of a rank over the chunks, in whole norm groups.
 
+    A norm group may also span consecutive ranks; a step then is one chunk.
+
     Raises:
         ConfigError: they do not; the text lists the legal numbers of chunks.
     """
@@ -202,8 +250,16 @@ def check_chunks(experiment: Experiment, *, chunks: int, world: World) -> None:
 
 
 def _groups(rows: int, world: World, *, size: int, field: str) -> int:
-    """How many norm groups of `size` rows a rank has."""
-    groups, rest = divmod(rows // world.size, size)
-    if rest or rows % world.size:
-        raise ConfigError(f"{field}: {size} does not divide what one of {world.size} processes has of {rows}")
-    return groups
+    """How many norm groups of `size` rows a rank has; 1 where a group spans several ranks."""
+    if rows % world.size:
+        raise ConfigError(f"{field}: the {rows} rows of a step do not split over {world.size} processes")
+    ours = rows // world.size
+    if ours % size == 0:
+        return ours // size
+    ranks, rest = divmod(size, ours)
+    if rest or world.size % ranks:
+        raise ConfigError(
+            f"{field}: {size} neither divides the {ours} rows that one of {world.size} processes has nor is what a "
+            f"whole number of processes has, of which {world.size} is a multiple"
+        )
+    return 1

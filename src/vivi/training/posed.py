@@ -12,7 +12,7 @@ from vivi.data.labelled import STREAM, LabelledImages
 from vivi.data.records import ImageBatch, VideoBatch
 from vivi.experiment import Experiment
 from vivi.model import VIVI
-from vivi.objectives.base import Question
+from vivi.objectives.base import Encoded, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class PosedFrames:
     rows: _Rows
     model: VIVI
     norm_group: int
+    world: World
 
     @classmethod
     def of(cls, batch: VideoBatch, *, experiment: Experiment, model: VIVI, world: World) -> "PosedFrames":
@@ -72,7 +73,7 @@ class PosedFrames:
             step=batch.step,
             stream="",
         )
-        return cls(rows, model, experiment.norm_group)
+        return cls(rows, model, experiment.norm_group, world)
 
     @property
     def shots(self) -> int:
@@ -83,6 +84,10 @@ class PosedFrames:
         """Colour the frames of these shots and let every frame objective pose its question."""
         return self.model.ask(self.rows.coloured(part), draws=self.rows.draws(part, self.model.levels))
 
+    def encode(self, part: slice) -> list[Encoded]:
+        """The questions about these shots, encoded."""
+        return self.model.encode(self.ask(part), norm_group=self.norm_group, world=self.world)
+
 
 @dataclass(frozen=True, slots=True)
 class PosedImages:
@@ -92,6 +97,7 @@ class PosedImages:
     labels_S: Tensor
     model: VIVI
     norm_group: int
+    world: World
 
     @classmethod
     def of(cls, batch: ImageBatch, *, experiment: Experiment, model: VIVI, world: World) -> "PosedImages":
@@ -107,7 +113,7 @@ class PosedImages:
             step=batch.step,
             stream=STREAM,
         )
-        return cls(rows, batch.labels_B, model, settings.norm_group)
+        return cls(rows, batch.labels_B, model, settings.norm_group, world)
 
     @property
     def shots(self) -> int:
@@ -118,6 +124,10 @@ class PosedImages:
         """Colour these images and let every image objective pose its question."""
         draws = self.rows.draws(part, self.model.levels)
         return self.model.ask_about_images(self.rows.coloured(part), labels_S=self.labels_S[part], draws=draws)
+
+    def encode(self, part: slice) -> list[Encoded]:
+        """The questions about these images, encoded."""
+        return self.model.encode(self.ask(part), norm_group=self.norm_group, world=self.world)
 
 
 def draws_of_samples(experiment: Experiment, *, step: int, names: Iterable[str], world: World) -> dict[str, Draw]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from vivi.core.world import World
 from vivi.data.records import ImageBatch, VideoBatch
 from vivi.experiment import Experiment
-from vivi.model import VIVI, Losses
+from vivi.model import Losses
 from vivi.nn.norm import commit_running_averages
 from vivi.objectives.base import Encoded
 from vivi.optim import set_learning_rate
@@ -57,8 +57,8 @@ def train_step(
 
     frames = [] if videos is None else [PosedFrames.of(videos, experiment=experiment, model=model, world=world)]
     labelled = [] if images is None else [PosedImages.of(images, experiment=experiment, model=model, world=world)]
-    of_frames = [each for posed in frames for each in encoded(model, posed, chunks=chunks)]
-    of_images = [each for posed in labelled for each in encoded(model, posed, chunks=chunks)]
+    of_frames = [each for posed in frames for each in encoded(posed, chunks=chunks)]
+    of_images = [each for posed in labelled for each in encoded(posed, chunks=chunks)]
     losses = model.losses(
         of_frames,
         images=of_images,
@@ -69,9 +69,9 @@ def train_step(
     losses.total.backward()
     if chunks > 1:
         for posed in frames:
-            backward(model, posed, cached=of_frames, chunks=chunks)
+            backward(posed, cached=of_frames, chunks=chunks)
         for asked in labelled:
-            backward(model, asked, cached=of_images, chunks=chunks)
+            backward(asked, cached=of_images, chunks=chunks)
 
     world.mean_gradients(model.parameters())
     state.optimiser.step()
@@ -81,12 +81,12 @@ def train_step(
     return StepResult(losses=losses, features_SVD=features_SVD, learning_rate=learning_rate)
 
 
-def encoded(model: VIVI, posed: PosedFrames | PosedImages, *, chunks: int) -> list[Encoded]:
+def encoded(posed: PosedFrames | PosedImages, *, chunks: int) -> list[Encoded]:
     """The questions of one source, encoded: with their graph, or chunk by chunk without."""
     if chunks == 1:
-        return model.encode(posed.ask(slice(0, posed.shots)), norm_group=posed.norm_group)
+        return posed.encode(slice(0, posed.shots))
     with torch.no_grad():
-        pieces = [model.encode(posed.ask(part), norm_group=posed.norm_group) for part in parts(posed.shots, chunks)]
+        pieces = [posed.encode(part) for part in parts(posed.shots, chunks)]
     return joined(pieces)
 
 
@@ -109,10 +109,10 @@ def joined(chunks: Sequence[Sequence[Encoded]]) -> list[Encoded]:
     ]
 
 
-def backward(model: VIVI, posed: PosedFrames | PosedImages, *, cached: Sequence[Encoded], chunks: int) -> None:
+def backward(posed: PosedFrames | PosedImages, *, cached: Sequence[Encoded], chunks: int) -> None:
     """Encode each chunk again and give the encoder the gradient that the cached embeddings received."""
     for part in parts(posed.shots, chunks):
-        fresh = model.encode(posed.ask(part), norm_group=posed.norm_group)
+        fresh = posed.encode(part)
         received = [
             (each.embeddings_SVD, leaf.embeddings_SVD.grad[part])
             for each, leaf in zip(fresh, cached, strict=True)

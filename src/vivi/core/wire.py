@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, as much as reading checkpoints needs: fields by their numbers, no schema.
+"""The wire format of protocol buffers, as much as reading needs: fields by their numbers, no schema.
 
 Source: the encoding page of the protocol buffers documentation.
 """
@@ -42,6 +42,8 @@ def varint(data: memoryview, position: int) -> tuple[int, int]:
     Raises:
         ValueError: it is cut off or too long.
     """
+    if position < len(data) and (only := data[position]) < 0x80:  # nearly all of them
+        return only, position + 1
     value = 0
     for count, byte in enumerate(data[position : position + _LONGEST_VARINT]):
         value |= (byte & 0x7F) << (7 * count)

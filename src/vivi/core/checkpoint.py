@@ -12,14 +12,14 @@ from safetensors.torch import save
 
 from vivi.core.errors import CheckpointError, ViviError
 from vivi.core.files import atomic_folder, read_json, sha256_file, write_bytes, write_json
-from vivi.training.state import TrainState
+from vivi.core.run_state import RunState
 
 FORMAT = "vivi-checkpoint"
 VERSION = 1
 STATE, TENSORS = "state.json", "state.safetensors"
 
 
-def save_checkpoint(folder: Path, state: TrainState, *, fingerprint: str, keep: int = 2) -> Path:
+def save_checkpoint(folder: Path, state: RunState, *, fingerprint: str, keep: int = 2) -> Path:
     """Write the state under `folder`/step-NNNNNNNN and remove all but the newest `keep` checkpoints.
 
     Raises:
@@ -41,7 +41,7 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*")) if folder.is_dir() else []
 
 
-def load_newest(folder: Path, state: TrainState, *, fingerprint: str) -> bool:
+def load_newest(folder: Path, state: RunState, *, fingerprint: str) -> bool:
     """Bring `state` to the newest checkpoint that is undamaged; False when there is none at all.
 
     Raises:
@@ -59,7 +59,7 @@ def load_newest(folder: Path, state: TrainState, *, fingerprint: str) -> bool:
     return False
 
 
-def load_checkpoint(path: Path, state: TrainState, *, fingerprint: str) -> None:
+def load_checkpoint(path: Path, state: RunState, *, fingerprint: str) -> None:
     """Bring `state` to the checkpoint at `path`.
 
     Raises:

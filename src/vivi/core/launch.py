@@ -1,0 +1,69 @@
+"""How the processes of a run find each other: torchrun starts them and says in the environment who each one is."""
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from vivi.core.errors import ConfigError
+from vivi.core.world import World, find_device
+
+TIMEOUT_SECONDS = 1800.0
+"""A rank that waits longer than this for the others gives up; VIVI_TIMEOUT sets another number."""
+
+
+def is_launched() -> bool:
+    """Whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ or ("RANK" in os.environ and "WORLD_SIZE" in os.environ)
+
+
+def processes_here() -> int:
+    """How many processes of this run are on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if is_launched() else 1
+
+
+@contextmanager
+def joined_world(device: str = "auto") -> Iterator[World]:
+    """The world of this process until the end of the block: alone, or with those that torchrun started.
+
+    Args:
+        device: auto, cpu, cuda or cuda:N; under torchrun auto and cuda mean the GPU that has the process's local rank.
+
+    Raises:
+        ConfigError: no such device, or several processes on a machine would share a GPU.
+    """
+    if not is_launched():
+        yield World.single(find_device(device))
+        return
+    rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    ours = _local_device(device, local=local)
+    if ours.type == "cuda":
+        torch.cuda.set_device(ours)
+    dist.init_process_group("nccl" if ours.type == "cuda" else "gloo", timeout=_timeout())
+    try:
+        yield World(rank=rank, size=size, device=ours, control=dist.new_group(backend="gloo", timeout=_timeout()))
+        dist.barrier()  # a rank that leaves early would look to the others like one that was lost
+    finally:
+        gc.collect()  # a gathered tensor that outlives its group can hang the end of a process
+        dist.destroy_process_group()
+
+
+def _local_device(name: str, *, local: int) -> torch.device:
+    if name not in ("auto", "cuda"):
+        if name.startswith("cuda:"):
+            raise ConfigError(f"--device {name}: under torchrun each process takes a GPU of its own; legal: cuda, cpu")
+        return find_device(name)
+    if name == "auto" and not torch.cuda.is_available():
+        return torch.device("cpu")
+    count = torch.cuda.device_count()
+    if local >= count:
+        raise ConfigError(f"process {local} of this machine has no GPU, there are {count}: --nproc-per-node {count}")
+    return find_device(f"cuda:{local}")
+
+
+def _timeout() -> timedelta:
+    return timedelta(seconds=float(os.environ.get("VIVI_TIMEOUT", TIMEOUT_SECONDS)))
