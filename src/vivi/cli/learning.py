@@ -55,6 +55,7 @@ def pretrain(
     chunks: int = 1,
     log_every: int = 10,
     save_every: int = 500,
+    milestone: int = 0,
     knn: Path | None = None,
     knn_every: int = 500,
 ) -> None:
@@ -89,7 +90,9 @@ def pretrain(
     log_every
         Steps between lines of metrics.jsonl.
     save_every
-        Steps between checkpoints.
+        Steps between checkpoints; the newest two are kept.
+    milestone
+        Keep the checkpoints of steps that are multiples of this too.
     knn
         A folder of labelled images for the online kNN accuracy.
     knn_every
@@ -100,9 +103,9 @@ def pretrain(
     from vivi.training.loop import pretrain as run_pretrain
 
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
-    paces = {"log_every": log_every, "save_every": save_every, "knn": knn, "knn_every": knn_every}
+    paces = {"log_every": log_every, "save_every": save_every, "milestone": milestone, "knn_every": knn_every}
     with joined_world(device) as world:
-        options = run_options(world, workers, chunks=chunks, **paces)
+        options = run_options(world, workers, chunks=chunks, knn=knn, **paces)
         with training_progress(experiment) if world.is_first else silence() as progress:
             run = run_pretrain(
                 experiment, data=data, labels=labels, label_list=label_list, out=out, options=options, progress=progress

@@ -12,15 +12,24 @@ from safetensors.torch import save
 
 from vivi.core.errors import CheckpointError, ViviError
 from vivi.core.files import atomic_folder, read_json, sha256_file, write_bytes, write_json
-from vivi.core.run_state import RunState
+from vivi.core.run_state import RunState, Snapshot
 
 FORMAT = "vivi-checkpoint"
 VERSION = 1
 STATE, TENSORS = "state.json", "state.safetensors"
 
 
-def save_checkpoint(folder: Path, state: RunState, *, fingerprint: str, keep: int = 2) -> Path:
+def save_checkpoint(
+    folder: Path, state: RunState | Snapshot, *, fingerprint: str, keep: int = 2, milestone: int = 0
+) -> Path:
     """Write the state under `folder`/step-NNNNNNNN and remove all but the newest `keep` checkpoints.
+
+    Args:
+        folder: of the checkpoints of one run.
+        state: what to save.
+        fingerprint: of the run's experiment, checked on loading.
+        keep: how many stay.
+        milestone: those whose step is a multiple of this stay too; 0 for none.
 
     Raises:
         DiskFullError: the disk is full; earlier checkpoints are intact.
@@ -32,8 +41,14 @@ def save_checkpoint(folder: Path, state: RunState, *, fingerprint: str, keep: in
         sums = {TENSORS: sha256_file(temporary / TENSORS)}
         write_json(temporary / STATE, {"format": FORMAT, "version": VERSION, "sha256": sums})
     for old in checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+        if not milestone or step_of(old) % milestone:
+            shutil.rmtree(old)
     return final
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step after which it was saved, as its name says."""
+    return int(checkpoint.name.removeprefix("step-"))
 
 
 def checkpoints(folder: Path) -> list[Path]:

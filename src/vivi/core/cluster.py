@@ -31,8 +31,8 @@ class RayEngine:
     cpus: float = 1.0
     """Cores of one unit."""
     address: str = "auto"
-    """Of the cluster, e.g. "HOST:6379"; "auto": RAY_ADDRESS, or the one that this machine belongs to; "local": a new one
-    on this machine that lives as long as the call and can be reached from the network, as any Ray."""
+    """Of the cluster, e.g. "HOST:6379"; "auto": RAY_ADDRESS, or the one that this machine belongs to; "local": a new
+    one on this machine that lives as long as the call and can be reached from the network, as any Ray."""
     attempts: int = 2
     """How often a unit is tried that fails or whose process or machine dies; Ray spreads them over the machines."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -42,14 +42,20 @@ class RayEngine:
         """How many units the cluster does at the same time.
 
         Raises:
+            ViviError: see `resources`.
+        """
+        return self._room(self.resources())
+
+    def resources(self) -> dict[str, float]:
+        """What the cluster has: "CPU", "GPU" and more.
+
+        Raises:
             ViviError: ray is missing, or the cluster cannot be reached.
         """
         with _cluster(self) as ray:
-            return self._room(ray.cluster_resources())
+            return dict(ray.cluster_resources())
 
-    def __call__(
-        self, function: Callable[[Any], Any], *, units: Iterable[Unit], workers: int
-    ) -> Iterator[Outcome]:
+    def __call__(self, function: Callable[[Any], Any], *, units: Iterable[Unit], workers: int) -> Iterator[Outcome]:
         """Call `function` on the argument of every unit; outcomes come as they happen.
 
         Args:
@@ -75,7 +81,7 @@ class RayEngine:
 
 
 def call_by_name(reference: str, argument: str) -> str:
-    """What a worker of the cluster does: call the function `module:name` on JSON text, tell in JSON text how it ended."""
+    """What a worker of the cluster does: call the function `module:name`, and say how it ended; JSON text both ways."""
     module, _, name = reference.partition(":")
     try:
         value = getattr(import_module(module), name)(json.loads(argument))
@@ -178,8 +184,8 @@ class _cluster:  # noqa: N801 (a context manager, used as a function)
                 ray.init(self._engine.address, **(settings | self._engine.settings))
             except Exception as error:  # its parts raise nearly every kind there is
                 raise ViviError(
-                    f"no Ray cluster ({type(error).__name__}: {_first_line(error)}): start one with `ray start --head`, "
-                    "set RAY_ADDRESS, or use --engine local"
+                    f"no Ray cluster ({type(error).__name__}: {_first_line(error)}): start one with "
+                    "`ray start --head`, set RAY_ADDRESS, or use --engine local"
                 ) from error
             self._is_ours = True
         return ray

@@ -3,7 +3,7 @@
 Order and randomness follow from a run's seed and the step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +31,10 @@ class RunState:
             if buffer is not None:
                 tensors[f"momentum.{name}"] = buffer
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+    def snapshot(self) -> "Snapshot":
+        """A copy on the CPU that further steps leave alone."""
+        return Snapshot(step=self.step, interval=dict(self.interval), copies=_copied(self.tensors()))
 
     def with_momentum(self) -> list[str]:
         """Names of the parameters that have a momentum."""
@@ -62,6 +66,23 @@ class RunState:
             if name in momentum:
                 buffer = torch.empty_like(parameter).copy_(momentum[name])
                 self.optimiser.state[parameter] = {MOMENTUM: buffer}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a `RunState` was at one moment, to be written while the run goes on."""
+
+    step: int
+    interval: dict[str, float]
+    copies: dict[str, Tensor]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See `RunState.tensors`."""
+        return self.copies
+
+
+def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

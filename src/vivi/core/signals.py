@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop at the next step boundary."""
+"""Ctrl-C, SIGTERM and SIGUSR1 as a wish to stop at the next step boundary."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,10 @@ class StopWish:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopWish]:
-    """While the block runs, SIGINT and SIGTERM only set the wish; a second SIGINT raises KeyboardInterrupt."""
+    """While the block runs, the signals only set the wish; a second SIGINT raises KeyboardInterrupt.
+
+    SIGUSR1 is what SLURM is usually asked to send some time before the end (`--signal=B:USR1@120`).
+    """
     wish = StopWish()
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -24,7 +27,7 @@ def stop_on_signals() -> Iterator[StopWish]:
             raise KeyboardInterrupt
         wish.asked = True
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)}
     try:
         yield wish
     finally:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vivi import __version__
-from vivi.core.checkpoint import load_newest, save_checkpoint
+from vivi.core.checkpoint import load_newest
+from vivi.core.checkpoint_writer import CheckpointWriter
 from vivi.core.config import dump, fingerprint
 from vivi.core.errors import ConfigError, InterruptedRunError, ViviError
 from vivi.core.files import locked, write_json
@@ -37,6 +38,8 @@ class RunOptions:
     chunks: int = 1
     log_every: int = 10
     save_every: int = 500
+    milestone: int = 0
+    """Checkpoints of steps that are multiples of this are kept for ever; 0: the newest two alone."""
     knn: Path | None = None
     """A labelled image folder for the online kNN accuracy."""
     knn_every: int = 500
@@ -47,9 +50,9 @@ class RunOptions:
         Raises:
             ConfigError: a number below 1; the text names the flag.
         """
-        for name in ("workers", "log_every", "save_every", "knn_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least 1")
+        for name, least in (("workers", 1), ("log_every", 1), ("save_every", 1), ("knn_every", 1), ("milestone", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
 
 
 Progress = Callable[[dict[str, float]], None]
@@ -77,7 +80,7 @@ def pretrain(
         progress: called with each line of the log.
 
     Raises:
-        InterruptedRunError: SIGINT or SIGTERM came; the state is saved.
+        InterruptedRunError: SIGINT, SIGTERM or SIGUSR1 came; the state is saved.
         ViviError: anything the user can mend (data, folder, settings, disk).
     """
     world = options.world
@@ -163,31 +166,26 @@ def _train(
     log: _Log,
     wish: StopWish,
 ) -> None:
-    steps = experiment.schedule.steps
-    pictures = experiment.pictures_per_step
+    steps, world, first = experiment.schedule.steps, options.world, state.step
     meter = Meter(state.interval)
-    first = state.step
+    identity = fingerprint(experiment)
+    writer = CheckpointWriter(run.checkpoints, fingerprint=identity, milestone=options.milestone)
 
     def save() -> None:
         meter.check_finite(state.step)
         state.interval = meter.sums()
-        if options.world.is_first:
-            save_checkpoint(run.checkpoints, state, fingerprint=fingerprint(experiment))
+        if world.is_first:
+            writer.save(state)
 
-    source = inputs.batches(first, steps, world=options.world, workers=options.workers)
-    with closing(_timed(source, at_failure=lambda: save() if state.step > first else None)) as batches:
+    source = inputs.batches(first, steps, world=world, workers=options.workers)
+    with writer, closing(_timed(source, at_failure=lambda: save() if state.step > first else None)) as batches:
         for batch, waited in batches:
             result = train_step(
-                state,
-                batch.videos,
-                images=batch.images,
-                experiment=experiment,
-                world=options.world,
-                chunks=options.chunks,
+                state, batch.videos, images=batch.images, experiment=experiment, world=world, chunks=options.chunks
             )
-            meter.add(result, frames=pictures, waited=waited)
+            meter.add(result, frames=experiment.pictures_per_step, waited=waited)
             last = state.step == steps
-            stopping = options.world.any(wish.asked)
+            stopping = world.any(wish.asked)
             if state.step % options.log_every == 0 or log.due(state.step) or last:
                 log.write(meter, state=state, last=last)
                 meter = Meter()
@@ -195,6 +193,7 @@ def _train(
                 check_features(state, batch.pictures(CHECKED))
                 save()
             if stopping and not last:
+                writer.wait()
                 raise InterruptedRunError(
                     f"stopped and saved at step {state.step} of {steps} in {run.path}: the same command goes on"
                 )
