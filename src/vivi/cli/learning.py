@@ -56,6 +56,7 @@ def pretrain(
     log_every: int = 10,
     save_every: int = 500,
     milestone: int = 0,
+    bad_steps: int = 0,
     knn: Path | None = None,
     knn_every: int = 500,
 ) -> None:
@@ -93,6 +94,9 @@ def pretrain(
         Steps between checkpoints; the newest two are kept.
     milestone
         Keep the checkpoints of steps that are multiples of this too.
+    bad_steps
+        Leave out steps whose loss or gradient is not finite, at most so many in a row, and list them in
+        RUN/bad_steps.jsonl; 0 ends the run at the first one.
     knn
         A folder of labelled images for the online kNN accuracy.
     knn_every
@@ -104,6 +108,7 @@ def pretrain(
 
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
     paces = {"log_every": log_every, "save_every": save_every, "milestone": milestone, "knn_every": knn_every}
+    paces["bad_steps"] = bad_steps
     with joined_world(device) as world:
         options = run_options(world, workers, chunks=chunks, knn=knn, **paces)
         with training_progress(experiment) if world.is_first else silence() as progress:

@@ -286,6 +286,12 @@ def commit_running_averages(module: nn.Module, *, mean: Callable[[Tensor], Tenso
         layer.move_running_averages(statistics_2C)
 
 
+def forget_running_averages(module: nn.Module) -> None:
+    """Drop what was recorded since the last commit, for a step that is not done."""
+    for layer in _batch_norms(module):
+        layer.take_recorded()
+
+
 def _batch_norms(module: nn.Module) -> list[GroupedBatchNorm]:
     return [layer for layer in module.modules() if isinstance(layer, GroupedBatchNorm)]
 

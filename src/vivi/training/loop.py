@@ -21,8 +21,9 @@ from vivi.data.labelled import SPLIT_SEED
 from vivi.experiment import Experiment
 from vivi.model import chance_levels
 from vivi.training.finish import export
+from vivi.training.guard import Guard
 from vivi.training.inputs import Inputs, StepInput
-from vivi.training.meter import CHECKED, Meter, check_features, check_network
+from vivi.training.meter import CHECKED, DivergedError, Meter, check_features, check_network
 from vivi.training.monitor import Monitor, OnlineKNN
 from vivi.training.state import TrainState
 from vivi.training.step import train_step
@@ -38,6 +39,9 @@ class RunOptions:
     chunks: int = 1
     log_every: int = 10
     save_every: int = 500
+    bad_steps: int = 0
+    """So many steps in a row may be left out because their loss or gradient is not finite; then every step waits for
+    the device. 0: such a loss ends the run when it is next looked at."""
     milestone: int = 0
     """Checkpoints of steps that are multiples of this are kept for ever; 0: the newest two alone."""
     knn: Path | None = None
@@ -50,7 +54,14 @@ class RunOptions:
         Raises:
             ConfigError: a number below 1; the text names the flag.
         """
-        for name, least in (("workers", 1), ("log_every", 1), ("save_every", 1), ("knn_every", 1), ("milestone", 0)):
+        for name, least in (
+            ("workers", 1),
+            ("log_every", 1),
+            ("save_every", 1),
+            ("knn_every", 1),
+            ("milestone", 0),
+            ("bad_steps", 0),
+        ):
             if getattr(self, name) < least:
                 raise ConfigError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
 
@@ -99,7 +110,11 @@ def pretrain(
         if restore(run, state, fingerprint=fingerprint(experiment), world=world):
             progress({"step": state.step})
         with _Log.of(run, first_step=state.step, knn=knn, world=world, progress=progress) as log:
-            _train(state, experiment=experiment, inputs=inputs, run=run, options=options, log=log, wish=wish)
+            try:
+                _train(state, experiment=experiment, inputs=inputs, run=run, options=options, log=log, wish=wish)
+            except DivergedError as error:
+                Guard(run, world=world, limit=options.bad_steps).diverged(error, inputs=inputs)
+                raise
         world.decided_by_first(lambda: _finish(run, state=state, experiment=experiment, inputs=inputs))
     return run
 
@@ -171,6 +186,8 @@ def _train(
     identity = fingerprint(experiment)
     writer = CheckpointWriter(run.checkpoints, fingerprint=identity, milestone=options.milestone)
 
+    guard = Guard(run, world=world, limit=options.bad_steps)
+
     def save() -> None:
         meter.check_finite(state.step)
         state.interval = meter.sums()
@@ -181,8 +198,15 @@ def _train(
     with writer, closing(_timed(source, at_failure=lambda: save() if state.step > first else None)) as batches:
         for batch, waited in batches:
             result = train_step(
-                state, batch.videos, images=batch.images, experiment=experiment, world=world, chunks=options.chunks
+                state,
+                batch.videos,
+                images=batch.images,
+                experiment=experiment,
+                world=world,
+                chunks=options.chunks,
+                leave_out_bad=options.bad_steps > 0,
             )
+            guard.watch(result, batch, step=state.step - 1)
             meter.add(result, frames=experiment.pictures_per_step, waited=waited)
             last = state.step == steps
             stopping = world.any(wish.asked)

@@ -12,11 +12,23 @@ from vivi.probe import effective_rank, encode, feature_std, finite
 from vivi.training.state import TrainState
 from vivi.training.step import StepResult
 
-STEPS = "steps"
+STEPS, LEFT_OUT = "steps", "left_out"
 CHECKED = 16
 """Frames that are encoded to see whether an encoder is worth saving."""
 RANK_ROWS = 1024
 """Embeddings that the effective rank is computed from: enough to see a collapse, few enough to be quick."""
+
+
+class DivergedError(ViviError):
+    """The loss of an update is infinite or not a number."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(
+            f"the loss is not finite at step {step + 1}: earlier checkpoints are kept; start a new run with a lower "
+            "--set optimiser.learning_rate or a longer --set schedule.warmup, or leave such steps out with --bad-steps"
+        )
+        self.step = step
+        """Number of the update, counted from 0."""
 
 
 class Meter:
@@ -24,17 +36,26 @@ class Meter:
 
     def __init__(self, sums: Mapping[str, float] | None = None) -> None:
         self._sums: dict[str, Tensor | float] = dict(sums or {})
+        self._losses: list[Tensor] = []
         self._last: StepResult | None = None
         self._frames = 0
         self._waited = 0.0
         self._began = time.monotonic()
 
     def add(self, result: StepResult, *, frames: int, waited: float) -> None:
-        """Take in one step of `frames` frames (all ranks) for which the loop waited `waited` seconds for data."""
-        for name, value in {"loss": result.losses.total, **result.losses.parts}.items():
-            self._sums[name] = self._sums.get(name, 0) + value.detach()
-        self._sums[STEPS] = self._sums.get(STEPS, 0) + 1
-        self._last = result
+        """Take in one step of `frames` frames (all ranks) for which the loop waited `waited` seconds for data.
+
+        A step that was left out has speed, but no losses.
+        """
+        if result.is_left_out:
+            self._sums[LEFT_OUT] = self._sums.get(LEFT_OUT, 0) + 1
+        else:
+            self._last = result
+            named = {"loss": result.losses.total, **result.losses.parts, "gradient_norm": result.gradient_norm}
+            for name, value in named.items():
+                self._sums[name] = self._sums.get(name, 0) + value.detach()
+            self._losses.append(result.losses.total.detach())
+            self._sums[STEPS] = self._sums.get(STEPS, 0) + 1
         self._frames += frames
         self._waited += waited
 
@@ -46,35 +67,44 @@ class Meter:
         """Stop a run that has diverged before anything of it is saved; waits for the device.
 
         Raises:
-            ViviError: a loss of the interval was infinite or not a number.
+            DivergedError: a loss of the interval was infinite or not a number; it knows the first such step.
         """
         if not math.isfinite(float(self._sums.get("loss", 0))):
-            raise ViviError(
-                f"the loss is not finite at step {step}: earlier checkpoints are kept; start a new run with a lower "
-                "--set optimiser.learning_rate or a longer --set schedule.warmup"
-            )
+            bad = next((at for at, loss in enumerate(self._losses) if not math.isfinite(float(loss))), 0)
+            raise DivergedError(step - len(self._losses) + bad)
 
     def read(self, step: int) -> dict[str, float]:
         """The means of the interval, as a line of metrics.jsonl; waits for the device.
 
+        Where every step was left out there are no losses.
+
         Raises:
-            ViviError: a loss was infinite or not a number.
+            DivergedError: a loss was infinite or not a number.
         """
-        assert self._last is not None
         self.check_finite(step)
-        features = self._last.features_SVD.flatten(0, 1)[:RANK_ROWS].float()
         sums = self.sums()
-        means = {name: total / sums[STEPS] for name, total in sums.items() if name != STEPS}
+        means = {name: total / sums[STEPS] for name, total in sums.items() if name not in (STEPS, LEFT_OUT)}
         seconds = time.monotonic() - self._began
         return {
             "step": step,
             **means,
-            "learning_rate": self._last.learning_rate,
+            **({LEFT_OUT: sums[LEFT_OUT]} if LEFT_OUT in sums else {}),
             "frames_per_second": self._frames / seconds,
             "data_wait": self._waited / seconds,
-            "feature_std": float(feature_std(features)),
-            "effective_rank": float(effective_rank(features)),
+            **_of_last(self._last),
         }
+
+
+def _of_last(result: StepResult | None) -> dict[str, float]:
+    """Learning rate and signs of collapse at the last step of an interval that moved."""
+    if result is None:
+        return {}
+    features = result.features_SVD.flatten(0, 1)[:RANK_ROWS].float()
+    return {
+        "learning_rate": result.learning_rate,
+        "feature_std": float(feature_std(features)),
+        "effective_rank": float(effective_rank(features)),
+    }
 
 
 def check_features(state: TrainState, pictures_BCHW: Tensor) -> None:

@@ -6,17 +6,17 @@ still that of the whole batch (Gao et al., Scaling deep contrastive learning bat
 again, the same way, and feed it its slice of that gradient.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vivi.core.world import World
 from vivi.data.records import ImageBatch, VideoBatch
 from vivi.experiment import Experiment
 from vivi.model import Losses
-from vivi.nn.norm import commit_running_averages
+from vivi.nn.norm import commit_running_averages, forget_running_averages
 from vivi.objectives.base import Encoded
 from vivi.optim import set_learning_rate
 from vivi.training.posed import PosedFrames, PosedImages, draws_of_samples
@@ -31,6 +31,10 @@ class StepResult:
     features_SVD: Tensor
     """This rank's frame embeddings, without graph; of the labelled images where there are no frames."""
     learning_rate: float
+    gradient_norm: Tensor
+    """Of all parameters together, over all ranks."""
+    is_left_out: bool = False
+    """Whether nothing moved, because the loss or the gradient was not finite."""
 
 
 def train_step(
@@ -41,8 +45,18 @@ def train_step(
     experiment: Experiment,
     world: World,
     chunks: int = 1,
+    leave_out_bad: bool = False,
 ) -> StepResult:
     """Do update number `state.step` with this rank's slice of the batch: videos, labelled images, or both.
+
+    Args:
+        state: moved by one step.
+        videos: with the seeds and ids of the step.
+        images: labelled ones of the same step.
+        experiment: says what to compute.
+        world: the ranks that have the other slices.
+        chunks: parts of our slice.
+        leave_out_bad: where the loss or the gradient is not finite, move nothing; to know that, wait for the device.
 
     Raises:
         ValueError: a batch is of another step.
@@ -74,11 +88,26 @@ def train_step(
             backward(asked, cached=of_images, chunks=chunks)
 
     world.mean_gradients(model.parameters())
-    state.optimiser.step()
-    commit_running_averages(model, mean=world.mean)
+    norm = gradient_norm(model.parameters())
+    is_bad = leave_out_bad and not bool((losses.total.detach() + norm).isfinite())  # the same on every rank
+    if is_bad:
+        forget_running_averages(model)
+    else:
+        state.optimiser.step()
+        commit_running_averages(model, mean=world.mean)
     state.step += 1
     features_SVD = (*of_frames, *of_images)[0].embeddings_SVD.detach()
-    return StepResult(losses=losses, features_SVD=features_SVD, learning_rate=learning_rate)
+    return StepResult(losses, features_SVD, learning_rate, gradient_norm=norm, is_left_out=is_bad)
+
+
+@torch.no_grad()
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """The Euclidean norm of all gradients together, on their device; 0 where there are none."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    total: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+    return total
 
 
 def encoded(posed: PosedFrames | PosedImages, *, chunks: int) -> list[Encoded]:
