@@ -90,7 +90,7 @@ def test_the_run_folder_is_complete(tmp_path: Path, small: Experiment, tiny_stor
     first = folder.read_metrics()[0]
     assert set(first) == {
         "step", "loss", "frame/exemplar", "video/infonce", "learning_rate", "frames_per_second", "data_wait",
-        "feature_std", "effective_rank",
+        "feature_std", "effective_rank", "gradient_norm",
     }  # fmt: skip
     encoder = load_encoder(folder.encoder)
     assert encoder(torch.zeros(2, 3, 32, 32)).shape == (2, encoder.feature_dim)
