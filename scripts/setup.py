@@ -110,10 +110,10 @@ def make_extras() -> None:
         return
     make_environment(EXTRAS, fresh=True)
     look_into(EXTRAS, [str(site_packages(MAIN))])
-    say("installing timm, torchvision and PySceneDetect")
+    say("installing timm, torchvision, torchmetrics and PySceneDetect")
     constraint = ("--constraint", str(CONSTRAINTS))
     pip(EXTRAS, "install", *constraint, "--no-deps", "timm", "torchvision")  # the torch they ask for must not come in
-    pip(EXTRAS, "install", *constraint, "huggingface-hub", "scenedetect-headless")
+    pip(EXTRAS, "install", *constraint, "huggingface-hub", "scenedetect-headless", "torchmetrics", "pycocotools")
     write_stamp(EXTRAS, stamp)
     say(f"{EXTRAS.name} is ready")
 

@@ -11,7 +11,15 @@ import pytest
 from PIL import Image, ImageOps
 
 from vivi.core.errors import ViviError
-from vivi.data.image_file import MAX_PIXELS, ImageError, image_extensions, load_image, printable
+from vivi.data.image_file import (
+    MAX_PIXELS,
+    ImageError,
+    decode_image,
+    image_extensions,
+    load_image,
+    printable,
+    read_image,
+)
 
 SIDE = 16
 
@@ -179,6 +187,39 @@ def test_reasons(tmp_path: Path, picture: np.ndarray) -> None:
         assert caught.value.reason.startswith(reason), name
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_an_image_of_its_own_size_is_upright_from_a_file_and_from_bytes(
+    tmp_path: Path, picture: np.ndarray, name: str
+) -> None:
+    image = Image.fromarray(picture)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / name, exif=exif)
+    with Image.open(tmp_path / name) as saved:
+        expected = np.asarray(ImageOps.exif_transpose(saved).convert("RGB"))
+    found = read_image(tmp_path / name)
+    assert found.shape == (60, 40, 3)
+    assert_near(found, expected, within=1)
+    assert np.array_equal(decode_image((tmp_path / name).read_bytes(), name="a record"), found)
+
+
+def test_grey_of_its_own_size_has_three_channels(tmp_path: Path, picture: np.ndarray) -> None:
+    grey_HW = picture[..., 0]
+    Image.fromarray(grey_HW).save(tmp_path / "a.png")
+    assert np.array_equal(read_image(tmp_path / "a.png"), np.repeat(grey_HW[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize(
+    ("data", "said"), [(b"", "empty"), (b"no image", "not an image"), (b"\x89PNG", "not an image")]
+)
+def test_a_record_that_gives_no_image_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(
+        ImageError, match=rf"^all\.bin, record 7: {said}.*fetch the file that holds it again$"
+    ) as caught:
+        decode_image(data, name="all.bin, record 7")
+    assert caught.value.reason.startswith(said)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])

@@ -18,7 +18,7 @@ def _torchvision_has_its_library() -> bool:
     if found is None or found.origin is None:
         return True
     try:
-        torch.ops.load_library(next(Path(found.origin).parent.glob("_C.*")))
+        torch.ops.load_library(next(Path(found.origin).parent.glob("_C*.so")))
     except (OSError, StopIteration):
         return False
     return True

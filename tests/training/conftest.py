@@ -23,10 +23,16 @@ SMALL = (
 )
 
 
-@pytest.fixture
-def small() -> Experiment:
+@pytest.fixture(scope="session")
+def small_run() -> Experiment:
     """VIVI-Ex(4) with N=4, K=4, L=2, width-8 ResNet-18 at 32 pixels, 6 steps."""
     return override(tiny(find("VIVI-Ex(4)")), SMALL)
+
+
+@pytest.fixture
+def small(small_run: Experiment) -> Experiment:
+    """The same."""
+    return small_run
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from vivi.core.world import World
 from vivi.data.augment import Augmentation
 from vivi.data.records import VideoBatch
 from vivi.experiment import Experiment
-from vivi.training.loop import check_chunks
+from vivi.nn.recompute import recompute_blocks
+from vivi.training.chunks import check_chunks
 from vivi.training.state import TrainState
 from vivi.training.step import train_step
 
@@ -148,3 +149,18 @@ def test_chunks_must_split_frames_and_images() -> None:
     check_chunks(experiment, chunks=2, world=WORLD)
     with pytest.raises(ConfigError, match=r"the 2 and 2 norm groups of a step do not split so; legal: 1, 2$"):
         check_chunks(experiment, chunks=4, world=WORLD)
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_computing_activations_again_changes_nothing(
+    small: Experiment, batch: VideoBatch, chunks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Augmentation, "on_device", DoubleFrames.on_device)
+    states = [TrainState.start(small, device=WORLD.device) for _ in range(2)]
+    recompute_blocks(states[1].model.encoder)
+    for state in states:
+        state.model.double()
+        train_step(state, batch, experiment=small, world=WORLD, chunks=chunks)
+    found = states[1].tensors()
+    for name, expected in states[0].tensors().items():
+        torch.testing.assert_close(found[name], expected, rtol=1e-9, atol=1e-12, msg=name)

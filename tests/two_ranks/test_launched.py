@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tests.reference.tiny_store import tiny_store  # noqa: F401 (a fixture)
 from tests.training.conftest import SMALL
 
+from vivi.cli import main
 from vivi.core.checkpoint import checkpoints
 from vivi.core.rundir import RunFolder
 from vivi.nn.export import load_encoder
@@ -80,9 +81,13 @@ def test_two_processes_do_the_run_of_one_and_each_goes_on_with_the_others(tmp_pa
 
 def test_a_signal_stops_both_at_the_same_step(tmp_path: Path, tiny_store: Path) -> None:  # noqa: F811
     out = tmp_path / "run"
-    words = command(tiny_store, out, "schedule.steps=100000")
+    words = [*command(tiny_store, out, "schedule.steps=100000"), "--chunks", "auto", "--recompute"]
     launched = subprocess.Popen(
-        [sys.executable, *TORCHRUN, *words], env=os.environ | QUIET, stderr=subprocess.PIPE, text=True
+        [sys.executable, *TORCHRUN, *words],
+        env=os.environ | QUIET,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         deadline = time.monotonic() + 150
@@ -90,10 +95,11 @@ def test_a_signal_stops_both_at_the_same_step(tmp_path: Path, tiny_store: Path) 
             assert launched.poll() is None and time.monotonic() < deadline
             time.sleep(0.2)
         launched.send_signal(signal.SIGTERM)
-        _, errors = launched.communicate(timeout=100)
+        shown, errors = launched.communicate(timeout=100)
     finally:
         launched.kill()
     assert launched.returncode != 0
+    assert shown.count("--chunks auto: 1 of 1, 2;") == 1, "the first rank alone says what was chosen"
     assert "stopped and saved at step" in errors
     saved = int(checkpoints(RunFolder(out).checkpoints)[-1].name.removeprefix("step-"))
     assert f"stopped and saved at step {saved} of 100000" in errors
@@ -106,5 +112,12 @@ def test_what_the_user_can_mend_is_one_line_of_each_rank(tmp_path: Path, tiny_st
     said = [line for line in refused.stderr.splitlines() if line.startswith("vivi:")]
     assert said and all("samples_per_step: 5 does not split over 2 processes" in line for line in said)
     assert not (tmp_path / "run").exists()
-    sweep = vivi(TORCHRUN, ["sweep", "VIVI-Ex(4)", "--data", str(tiny_store), "--out", "x", "--score", "y"])
-    assert "vivi sweep runs in one process" in sweep.stderr
+
+
+def test_a_sweep_is_of_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(["sweep", "VIVI-Ex(4)", "--data", str(tmp_path), "--out", "x", "--score", "y"]) == 2
+    assert "vivi sweep runs in one process" in capfd.readouterr().err

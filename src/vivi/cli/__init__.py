@@ -3,7 +3,7 @@
 Exit codes: 0 done; 2 something the user can mend; 75 stopped by a signal and saved, the same command goes on.
 """
 
-from vivi.cli import data, judging, learning
+from vivi.cli import data, detect, judging, learning, robust, tables, tasks, vtab
 from vivi.cli.app import app, main
 
-__all__ = ["app", "data", "judging", "learning", "main"]
+__all__ = ["app", "data", "detect", "judging", "learning", "main", "robust", "tables", "tasks", "vtab"]

@@ -133,7 +133,7 @@ def report(
     Parameters
     ----------
     folders
-        Run folders, score files, or folders that hold them.
+        Run folders, score files, results of VTAB and of `vivi robust`, or folders that hold them.
     out
         The page.
     store
@@ -148,10 +148,14 @@ def report(
         A sentence to show above everything else; may be repeated.
     """
     from vivi.report.page import collect, write_report
+    from vivi.report.results_files import find_results
 
     runs, scores = collect(folders)
+    results = tuple(dict.fromkeys(file for folder in folders for file in find_results(folder)))
     lines = () if commands is None else read_text(commands).splitlines()
-    page = write_report(out, title=title, store=store, cuts=cuts, runs=runs, scores=scores, commands=lines, notes=note)
+    page = write_report(
+        out, title=title, store=store, cuts=cuts, runs=runs, scores=scores, results=results, commands=lines, notes=note
+    )
     print(page)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -46,13 +46,16 @@ def pretrain(
     data: Path | None = None,
     labels: Path | None = None,
     label_list: Path | None = None,
+    init_from: Path | None = None,
     out: Path,
     set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
     steps: int | None = None,
     tiny: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
     workers: int | None = None,
-    chunks: int = 1,
+    chunks: int | Literal["auto"] = 1,
+    memory: float | None = None,
+    recompute: Annotated[bool, Parameter(negative="")] = False,
     log_every: int = 10,
     save_every: int = 500,
     milestone: int = 0,
@@ -74,6 +77,8 @@ def pretrain(
         Labelled images for a preset with -Co, Sup or Semi: CLASS/IMAGE or train/CLASS/IMAGE.
     label_list
         Use just the labelled images named in this file: one a line, or a JSON object with the list "values".
+    init_from
+        Start with the encoder of this encoder folder or checkpoint folder; heads and schedule start anew.
     out
         The run folder to write; RUN/encoder is the encoder in the end.
     set_
@@ -87,7 +92,11 @@ def pretrain(
     workers
         Threads that decode; one per core if not given.
     chunks
-        Split a step into so many parts to save memory; the gradients stay exact.
+        Split a step into so many parts to save memory; the gradients stay exact. auto: as few as the memory allows.
+    memory
+        Gigabytes that --chunks auto lets a process use; all that is there if not given.
+    recompute
+        Save memory by computing the activations of the encoder's blocks again in the backward pass.
     log_every
         Steps between lines of metrics.jsonl.
     save_every
@@ -102,6 +111,7 @@ def pretrain(
     knn_every
         Steps between kNN accuracies.
     """
+    from vivi.console.base import plain
     from vivi.console.learning import show_run, silence, training_progress
     from vivi.core.launch import joined_world
     from vivi.training.loop import pretrain as run_pretrain
@@ -109,11 +119,21 @@ def pretrain(
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
     paces = {"log_every": log_every, "save_every": save_every, "milestone": milestone, "knn_every": knn_every}
     paces["bad_steps"] = bad_steps
+    limit = None if memory is None else int(memory * 1e9)
+    parts = None if chunks == "auto" else chunks
     with joined_world(device) as world:
-        options = run_options(world, workers, chunks=chunks, knn=knn, **paces)
+        options = run_options(world, workers, chunks=parts, memory=limit, recompute=recompute, knn=knn, **paces)
         with training_progress(experiment) if world.is_first else silence() as progress:
             run = run_pretrain(
-                experiment, data=data, labels=labels, label_list=label_list, out=out, options=options, progress=progress
+                experiment,
+                data=data,
+                labels=labels,
+                label_list=label_list,
+                init_from=init_from,
+                out=out,
+                options=options,
+                progress=progress,
+                say=plain if world.is_first else lambda _: None,
             )
         if world.is_first:
             show_run(run)

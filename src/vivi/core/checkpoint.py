@@ -9,6 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from vivi.core.errors import CheckpointError, ViviError
 from vivi.core.files import atomic_folder, read_json, sha256_file, write_bytes, write_json
@@ -80,6 +81,22 @@ def load_checkpoint(path: Path, state: RunState, *, fingerprint: str) -> None:
     Raises:
         CheckpointError: missing, damaged, of another version or another experiment; the text says which.
     """
+    facts, found = read_checkpoint(path)
+    if facts["experiment"] != fingerprint:
+        raise CheckpointError(f"{path} is of experiment {facts['experiment']}, this is {fingerprint}")
+    try:
+        state.load_tensors(found)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} does not fit the experiment: {error}") from error
+    state.step, state.interval = int(facts["step"]), json.loads(facts["interval"])
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What a checkpoint says of itself (step, experiment, interval) and its tensors by name, on the CPU.
+
+    Raises:
+        CheckpointError: missing, damaged or of another version; the text says which.
+    """
     tensors = path / TENSORS
     try:
         manifest = read_json(path / STATE)
@@ -93,11 +110,6 @@ def load_checkpoint(path: Path, state: RunState, *, fingerprint: str) -> None:
         raise CheckpointError(f"{tensors} is damaged (its sha256 is not the one in {STATE}): delete the folder {path}")
     try:
         with safe_open(tensors, framework="pt") as file:
-            facts = file.metadata()
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
-        if facts["experiment"] != fingerprint:
-            raise CheckpointError(f"{path} is of experiment {facts['experiment']}, this is {fingerprint}")
-        state.load_tensors(found)
+            return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
     except (RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"{path} does not fit the experiment: {error}") from error
-    state.step, state.interval = int(facts["step"]), json.loads(facts["interval"])
+        raise CheckpointError(f"{path} is not readable: {error}") from error

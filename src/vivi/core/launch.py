@@ -8,12 +8,18 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from vivi.core.errors import ConfigError
+from vivi.core.watch import Watch
 from vivi.core.world import World, find_device
 
 TIMEOUT_SECONDS = 1800.0
 """A rank that waits longer than this for the others gives up; VIVI_TIMEOUT sets another number."""
+
+_START = timedelta(minutes=10)
+"""That the processes may take to find each other."""
+_GRACE_SECONDS = 60.0
 
 
 def is_launched() -> bool:
@@ -43,11 +49,20 @@ def joined_world(device: str = "auto") -> Iterator[World]:
     ours = _local_device(device, local=local)
     if ours.type == "cuda":
         torch.cuda.set_device(ours)
-    dist.init_process_group("nccl" if ours.type == "cuda" else "gloo", timeout=_timeout())
+    store, _, _ = next(rendezvous("env://", timeout=_START))
+    seconds, watch = _seconds(), Watch(rank=rank, size=size)
+    limit = timedelta(seconds=seconds + _GRACE_SECONDS)  # the watch speaks first, it knows who is missing
+    backend = "nccl" if ours.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store.clone(), rank=rank, world_size=size, timeout=limit)
     try:
-        yield World(rank=rank, size=size, device=ours, control=dist.new_group(backend="gloo", timeout=_timeout()))
-        dist.barrier()  # a rank that leaves early would look to the others like one that was lost
+        watch.begin(store, seconds=seconds)
+        control = dist.new_group(backend="gloo", timeout=limit)
+        world = World(rank=rank, size=size, device=ours, control=control, watch=watch)
+        yield world
+        watch.at("end")
+        world.barrier()  # a rank that leaves early would look to the others like one that was lost
     finally:
+        watch.finish()
         gc.collect()  # a gathered tensor that outlives its group can hang the end of a process
         dist.destroy_process_group()
 
@@ -65,5 +80,12 @@ def _local_device(name: str, *, local: int) -> torch.device:
     return find_device(f"cuda:{local}")
 
 
-def _timeout() -> timedelta:
-    return timedelta(seconds=float(os.environ.get("VIVI_TIMEOUT", TIMEOUT_SECONDS)))
+def _seconds() -> float:
+    given = os.environ.get("VIVI_TIMEOUT", str(TIMEOUT_SECONDS))
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise ConfigError(f"VIVI_TIMEOUT={given}: give a number of seconds above 0")
+    return seconds

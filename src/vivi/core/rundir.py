@@ -64,7 +64,11 @@ class RunFolder:
             return False
         found = read_json(self.experiment)
         changes = differences(found.get("experiment"), identity["experiment"])
-        for name, flags in (("data", "--data"), ("labels", "--labels or --label-list")):
+        for name, flags in (
+            ("data", "--data"),
+            ("labels", "--labels or --label-list"),
+            ("init_from", "--init-from"),
+        ):
             if found.get(name) != identity.get(name):
                 changes.append(f"{flags} names other files")
         if not changes and found != identity:

@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from vivi.core.errors import ConfigError, ViviError
+from vivi.core.watch import Watch
 
 BUCKET_ELEMENTS = 2**23
 
@@ -28,7 +29,9 @@ class World:
     device: torch.device
     control: dist.ProcessGroup | None = None
     """A group on CPUs for flags and decisions, so that these never wait for a GPU; None: the default group."""
-    _spans: dict[int, dist.ProcessGroup] = field(default_factory=dict, compare=False)
+    watch: Watch = field(default_factory=Watch, compare=False)
+    """Told where we are, and when we wait for the others."""
+    _spans: dict[int, "Span"] = field(default_factory=dict, compare=False)
 
     @classmethod
     def single(cls, device: torch.device | str = "cpu") -> "World":
@@ -39,7 +42,7 @@ class World:
         """The rows of all ranks along axis 0, in the order of the ranks, with gradient; every rank has as many rows."""
         if self.size == 1:
             return rows
-        gathered: Tensor = _Gather.apply(rows, self.rank, self.size)  # type: ignore[no-untyped-call]
+        gathered: Tensor = _Gather.apply(rows, self)  # type: ignore[no-untyped-call]
         return gathered
 
     def mean(self, value: Tensor) -> Tensor:
@@ -47,7 +50,8 @@ class World:
         if self.size == 1:
             return value
         total = value.detach().clone()
-        dist.all_reduce(total)
+        with self.watch.meeting():
+            dist.all_reduce(total)
         return total / self.size
 
     def mean_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
@@ -57,7 +61,8 @@ class World:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for bucket in _buckets(gradients):
             flat = torch.cat([gradient.flatten() for gradient in bucket])
-            dist.all_reduce(flat)
+            with self.watch.meeting():
+                dist.all_reduce(flat)
             parts = flat.div_(self.size).split([gradient.numel() for gradient in bucket])
             for gradient, part in zip(bucket, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
@@ -65,7 +70,8 @@ class World:
     def barrier(self) -> None:
         """Wait until every rank is here."""
         if self.size > 1:
-            dist.barrier(group=self.control)
+            with self.watch.meeting():
+                dist.barrier(group=self.control)
 
     @property
     def is_first(self) -> bool:
@@ -77,7 +83,8 @@ class World:
         if self.size == 1:
             return flag
         votes = torch.tensor([int(flag)])
-        dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=self.control)
+        with self.watch.meeting():
+            dist.all_reduce(votes, op=dist.ReduceOp.MAX, group=self.control)
         return bool(votes.item())
 
     def decided_by_first(self, decide: Callable[[], Any]) -> Any:
@@ -105,11 +112,13 @@ class World:
         """Rank 0's text on every rank; None for an empty one."""
         data = (text or "").encode()
         length = torch.tensor([len(data)])
-        dist.broadcast(length, src=0, group=self.control)
+        with self.watch.meeting():
+            dist.broadcast(length, src=0, group=self.control)
         if not int(length):
             return None
         content = torch.tensor(list(data), dtype=torch.uint8) if self.is_first else torch.empty(int(length)).byte()
-        dist.broadcast(content, src=0, group=self.control)
+        with self.watch.meeting():
+            dist.broadcast(content, src=0, group=self.control)
         return bytes(content.tolist()).decode()
 
     def copy_from_first(self, tensors: Sequence[Tensor]) -> None:
@@ -118,10 +127,11 @@ class World:
             return
         for tensor in tensors:
             on_device = tensor.to(self.device)
-            dist.broadcast(on_device, src=0)
+            with self.watch.meeting():
+                dist.broadcast(on_device, src=0)
             tensor.copy_(on_device)
 
-    def span(self, ranks: int) -> dist.ProcessGroup | None:
+    def span(self, ranks: int) -> "Span | None":
         """The group of the `ranks` consecutive ranks that we are in, which start at a multiple of `ranks`.
 
         None for a single one. To be called by all ranks alike: the first call makes the groups.
@@ -135,11 +145,24 @@ class World:
             raise ValueError(f"{self.size} processes do not split into groups of {ranks}")
         if ranks not in self._spans:
             groups = [dist.new_group(list(range(first, first + ranks))) for first in range(0, self.size, ranks)]
-            self._spans[ranks] = groups[self.rank // ranks]
+            self._spans[ranks] = Span(groups[self.rank // ranks], self.watch)
         return self._spans[ranks]
 
 
-def summed_over(group: dist.ProcessGroup, values: Tensor) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some of the ranks; see `World.span`."""
+
+    group: dist.ProcessGroup
+    watch: Watch
+
+    def sum_(self, total: Tensor) -> None:
+        """Overwrite by the sum over the ranks of the group."""
+        with self.watch.meeting():
+            dist.all_reduce(total, group=self.group)
+
+
+def summed_over(group: Span, values: Tensor) -> Tensor:
     """The sum of `values` over the ranks of `group`, with gradient: that of the sum of all ranks' losses."""
     total: Tensor = _Sum.apply(values, group)  # type: ignore[no-untyped-call]
     return total
@@ -162,31 +185,33 @@ def find_device(name: str) -> torch.device:
 
 class _Gather(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, rank: int, size: int) -> Tensor:
-        ctx.rank, ctx.rows = rank, rows.shape[0]
-        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(size)]
-        dist.all_gather(parts, rows.contiguous())
+    def forward(ctx: Any, rows: Tensor, world: World) -> Tensor:
+        ctx.world, ctx.rows = world, rows.shape[0]
+        parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(world.size)]
+        with world.watch.meeting():
+            dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         total = gradients[0].clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total)
-        return total[ctx.rank * ctx.rows : (ctx.rank + 1) * ctx.rows], None, None
+        with ctx.world.watch.meeting():
+            dist.all_reduce(total)
+        return total[ctx.world.rank * ctx.rows : (ctx.world.rank + 1) * ctx.rows], None
 
 
 class _Sum(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, group: dist.ProcessGroup) -> Tensor:
-        ctx.group = group
+    def forward(ctx: Any, values: Tensor, span: Span) -> Tensor:
+        ctx.span = span
         total = values.clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total, group=group)
+        span.sum_(total)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         total = gradients[0].clone(memory_format=torch.contiguous_format)
-        dist.all_reduce(total, group=ctx.group)
+        ctx.span.sum_(total)
         return total, None
 
 

@@ -30,10 +30,16 @@ _WIDE_MODES = ("I", "F")
 
 
 class ImageError(ViviError):
-    """A file that gives no image. `reason` says why without the file's name."""
+    """A file, or a record inside a file, that gives no image. `reason` says why without its name.
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{printable(str(path))}: {reason}; repair or remove this file")
+    Args:
+        path: the file; as a string, what a record is called, e.g. "train.h5, record 7".
+        reason: what is wrong, without the name.
+    """
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        remedy = "repair or remove this file" if isinstance(path, Path) else "fetch the file that holds it again"
+        super().__init__(f"{printable(str(path))}: {reason}; {remedy}")
         self.reason = reason
 
 
@@ -55,11 +61,40 @@ def load_image(path: Path, size: int) -> NDArray[np.uint8]:
     Raises:
         ImageError: no regular file, empty, no image, too large, damaged, or with pixels of unknown range.
     """
-    with judged_image(path) as (image, data):
-        pixels_HWC = decode_rgb(image, data, path=path)
-        orientation = exif_orientation(image)
+    pixels_HWC, orientation = _stored(_read(path), name=path)
     squashed_HWC: NDArray[Any] = cv2.resize(pixels_HWC, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(upright(squashed_HWC, orientation).transpose(2, 0, 1))
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """The image in a file at its own size: pixels_HWC, uint8, RGB, upright, converted as by `load_image`.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    return np.ascontiguousarray(upright(*_stored(_read(path), name=path)))
+
+
+def decode_image(data: bytes, *, name: str) -> NDArray[np.uint8]:
+    """The image in the bytes of an image file, e.g. of a record inside a larger file, as `read_image` gives it.
+
+    Args:
+        data: what an image file would hold.
+        name: what errors call it: file and record.
+
+    Raises:
+        ImageError: empty, no image, too large, damaged, or with pixels of unknown range; its text has the name.
+    """
+    if not data:
+        raise ImageError(name, "empty")
+    return np.ascontiguousarray(upright(*_stored(data, name=name)))
+
+
+def _stored(data: bytes, *, name: Path | str) -> tuple[NDArray[np.uint8], int]:
+    """The pixels as they are stored, pixels_HWC, and their EXIF orientation."""
+    with _judged(data, name=name) as image:
+        pixels_HWC = decode_rgb(image, data, path=name)
+        return pixels_HWC, exif_orientation(image)
 
 
 @contextmanager
@@ -70,19 +105,25 @@ def judged_image(path: Path) -> Iterator[tuple[Image.Image, bytes]]:
         ImageError: the file gives no image, or whatever goes wrong with it inside the `with` block.
     """
     data = _read(path)
+    with _judged(data, name=path) as image:
+        yield image, data
+
+
+@contextmanager
+def _judged(data: bytes, *, name: Path | str) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise ImageError(path, _too_large(f"{image.width} x {image.height} pixels"))
-            yield image, data
+                raise ImageError(name, _too_large(f"{image.width} x {image.height} pixels"))
+            yield image
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(path, _too_large("its header announces more")) from error
+        raise ImageError(name, _too_large("its header announces more")) from error
     except UnidentifiedImageError as error:
-        raise ImageError(path, "not an image of a kind this program reads") from error
+        raise ImageError(name, "not an image of a kind this program reads") from error
     except Exception as error:  # on damaged files Pillow raises nearly every kind there is
-        raise ImageError(path, f"damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
+        raise ImageError(name, f"damaged ({' '.join(str(error).split()) or type(error).__name__})") from error
 
 
 def _read(path: Path) -> bytes:
@@ -108,7 +149,7 @@ def is_plain_jpeg(image: Image.Image) -> bool:
     return image.format in _JPEG_FORMATS and image.mode in _PLAIN_MODES
 
 
-def decode_rgb(image: Image.Image, data: bytes, *, path: Path) -> NDArray[np.uint8]:
+def decode_rgb(image: Image.Image, data: bytes, *, path: Path | str) -> NDArray[np.uint8]:
     """The pixels of a judged image as stored, pixels_HWC, RGB; call it inside the `with` block."""
     if is_plain_jpeg(image):
         try:

@@ -177,6 +177,8 @@ class GroupedBatchNorm(nn.Module):
         self.momentum, self.eps = momentum, eps
         self.groups = 1
         self.span: Span | None = None
+        self.is_repeated = False
+        """Whether a pass is computed again, so that its statistics are known already."""
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.register_buffer("running_mean", torch.zeros(channels))
@@ -225,6 +227,8 @@ class GroupedBatchNorm(nn.Module):
         return (centred * scale_C[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
     def _record(self, sums_2C: Tensor) -> None:
+        if self.is_repeated:
+            return
         self._recorded = sums_2C if self._recorded is None else self._recorded + sums_2C
         self._recorded_groups += self.groups
 
@@ -270,8 +274,8 @@ def norm_groups(module: nn.Module, count: int, *, span: Span | None = None) -> I
 def commit_running_averages(module: nn.Module, *, mean: Callable[[Tensor], Tensor] = lambda tensor: tensor) -> None:
     """Move all running averages of `module` once, to the mean over all norm groups recorded since the last commit.
 
-    Only training passes with gradients record, so that a pass repeated to get them (gradient caching, activation
-    checkpointing) counts once. Call it once a step, after the backward pass.
+    Only training passes with gradients record, and not those of activation checkpointing that are computed again, so
+    that every group counts once. Call it once a step, after the backward pass.
 
     Args:
         module: any module; those without batch norm are left alone.

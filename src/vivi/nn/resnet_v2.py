@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vivi.core.config import config
 from vivi.nn.encoder import Encoder, TimmForm
 from vivi.nn.norm import TIMM_NORM_EPS, BatchNorm, GroupNormWS, Norm
+from vivi.nn.recompute import Blocks
 
 _LAYERS = {18: (2, 2, 2, 2), 26: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 _STRIDES = (1, 2, 2, 2)
@@ -130,7 +131,7 @@ class Stage(nn.Module):
     ) -> None:
         super().__init__()
         first = block(inputs, outputs, stride=stride, norm=norm)
-        self.blocks = nn.Sequential(first, *(block(outputs, outputs, stride=1, norm=norm) for _ in range(depth - 1)))
+        self.blocks = Blocks(first, *(block(outputs, outputs, stride=1, norm=norm) for _ in range(depth - 1)))
 
     def forward(self, x: Tensor) -> Tensor:
         """BCHW -> BCHW."""

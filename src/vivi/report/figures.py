@@ -23,7 +23,7 @@ MONITORS = {
     "effective_rank": "Effective rank of features",
     "knn": "Online kNN accuracy",
 }
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 9,
     "axes.spines.top": False,
@@ -34,6 +34,7 @@ _STYLE: dict[Any, Any] = {
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
 }
+"""What all figures look like."""
 _FONT = "system-ui, sans-serif"
 _PANEL_WIDTH, _PANEL_HEIGHT = 3.3, 2.3
 _SMOOTHED_FROM = 40
@@ -55,7 +56,7 @@ def monitor_figure(runs: Sequence[Run], *, key: str) -> str | None:
 def _panels(runs: Sequence[Run], *, keys: dict[str, str], key: str) -> str | None:
     if not keys:
         return None
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": key}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": key}):
         figure = Figure(figsize=(_PANEL_WIDTH * len(keys), _PANEL_HEIGHT), layout="constrained")
         axes = figure.subplots(1, len(keys), squeeze=False)[0]
         for panel, (name, title) in zip(axes, keys.items(), strict=True):
@@ -86,7 +87,7 @@ def score_figure(table: ScoreTable, *, key: str) -> str | None:
     if not table.cells:
         return None
     tasks = tuple(dict.fromkeys(column.task for column in table.columns))
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": key}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": key}):
         height = 0.8 + 0.36 * len(table.methods)
         figure = Figure(figsize=(_PANEL_WIDTH * len(tasks), height), layout="constrained")
         axes = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]

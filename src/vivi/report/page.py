@@ -23,6 +23,9 @@ from vivi.report.neighbours import Gallery, galleries
 from vivi.report.runs import Run, collect, read_run, run_names
 from vivi.report.score_table import PlacedFile, ScoreTable, place, score_table
 from vivi.report.scores import ScoreFile, read_scores
+from vivi.report.table_text import figure_text
+from vivi.report.tables import LEGEND, Table
+from vivi.report.tables_folder import measured_tables
 from vivi.report.verdict import Verdict, against_random, judge, sentence
 
 __all__ = ["collect", "write_report"]
@@ -50,8 +53,11 @@ class Page:
     headline: str
     random_line: str
     neighbours: dict[str, tuple[Gallery, ...]]
+    tables: tuple[Table, ...]
+    """Of VTAB and ImageNet-Vid-Robust, where results of them were given."""
     environment: dict[str, str]
     colours: tuple[str, ...] = COLOURS
+    legend: tuple[str, ...] = LEGEND
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -90,6 +96,7 @@ def write_report(
     cuts: Path | None,
     runs: Sequence[Path],
     scores: Sequence[Path],
+    results: Sequence[Path] = (),
     commands: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> Path:
@@ -102,6 +109,7 @@ def write_report(
         cuts: true cuts, CSV with the columns path and seconds, to compare the store's shots with.
         runs: run folders; the curves.
         scores: score files; the table. The verdict is about the encoder of the last one.
+        results: results of VTAB and of ImageNet-Vid-Robust; their tables, beside the published figures.
         commands: the command lines that made all this, shown as they are.
         notes: sentences shown above everything else.
 
@@ -109,14 +117,15 @@ def write_report(
         ViviError: one of the inputs is missing or damaged; the text names it.
     """
     check_output(out)
-    if store is None and not runs and not scores:
+    if store is None and not runs and not scores and not results:
         raise ViviError("nothing to report: name run folders, score files or a --store")
     if cuts is not None and store is None:
         raise ViviError(f"--cuts {cuts} goes with --store, whose shots are compared with them")
     files = tuple(read_scores(path) for path in scores)
     page = _page(
         title=title, store=None if store is None else ShotStore.open(store), cuts=cuts, files=files,
-        runs=tuple(read_run(path) for path in runs), commands=tuple(commands), notes=tuple(notes),
+        runs=tuple(read_run(path) for path in runs), tables=measured_tables(results), commands=tuple(commands),
+        notes=tuple(notes),
     )  # fmt: skip
     write_text(out, render(page))
     return out.resolve()
@@ -129,6 +138,7 @@ def _page(
     cuts: Path | None,
     files: tuple[ScoreFile, ...],
     runs: tuple[Run, ...],
+    tables: tuple[Table, ...],
     commands: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> Page:
@@ -148,18 +158,27 @@ def _page(
         placed=placed,
         score_figure=None if table is None else _drawn(score_figure(table, key="score")),
         verdict=verdict,
-        headline="Nothing was evaluated, so there is nothing to judge." if verdict is None else sentence(verdict),
+        headline=_headline(verdict, tables),
         random_line="" if table is None or verdict is None else against_random(table, method=verdict.method),
         neighbours=galleries(placed),
+        tables=tables,
         environment=environment(),
     )
+
+
+def _headline(verdict: Verdict | None, tables: Sequence[Table]) -> str:
+    if verdict is not None:
+        return sentence(verdict)
+    if tables:
+        return "What was measured stands in tables, beside what was published."
+    return "Nothing was evaluated, so there is nothing to judge."
 
 
 def render(page: Page) -> str:
     """The page as HTML; everything that is not markup of this package is escaped."""
     text = resources.files("vivi.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters.update(pretty=_pretty, seconds=_seconds, thousands=_thousands)
+    jinja.filters.update(pretty=_pretty, seconds=_seconds, thousands=_thousands, figure=figure_text)
     return jinja.from_string(text).render(page=page)
 
 

@@ -11,6 +11,7 @@ from vivi.core.errors import ViviError
 from vivi.core.files import TEMPORARY, read_json
 from vivi.core.rundir import FORMAT, VERSION, RunFolder
 from vivi.report.names import Label, path_marks, tell_apart, written
+from vivi.report.results_files import find_results
 from vivi.report.scores import is_scores
 
 
@@ -91,9 +92,10 @@ def collect(folders: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]
 
     A file that is given is taken for a score file. In a folder, runs are the folders with an experiment.json at any
     depth; score files are *scores*.json at any depth and, directly in it, every *.json that says it holds scores.
+    Results of the tasks and of `vivi robust` are passed over, see `find_results`.
 
     Raises:
-        ViviError: a folder does not exist or holds neither.
+        ViviError: a folder does not exist or holds neither, nor results.
     """
     runs: list[Path] = []
     scores: list[Path] = []
@@ -101,11 +103,13 @@ def collect(folders: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]
         if not folder.exists():
             raise ViviError(f"{folder} does not exist: give run folders, score files or folders that hold them")
         found_runs = sorted(path.parent for path in folder.rglob("experiment.json")) if folder.is_dir() else []
-        found_scores = [folder] if folder.is_file() else _score_files(folder)
-        if not found_runs and not found_scores:
+        results = find_results(folder)
+        found_scores = [folder] * (not results) if folder.is_file() else _score_files(folder)
+        if not found_runs and not found_scores and not results:
             raise ViviError(
                 f"{folder} holds no run and no score file: nothing to report. Looked for were experiment.json and "
-                "*scores*.json at any depth, and directly in it any *.json that `vivi evaluate ... --out` wrote"
+                "*scores*.json at any depth, and directly in it any *.json that `vivi evaluate ... --out` wrote; and "
+                "results.json and *robust*.json"
             )
         runs += found_runs
         scores += found_scores

@@ -1,6 +1,6 @@
 """A pretraining run from its first step to its encoder folder: owns time, the log and the checkpoints."""
 
-import math
+import dataclasses
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -20,9 +20,13 @@ from vivi.core.world import World
 from vivi.data.labelled import SPLIT_SEED
 from vivi.experiment import Experiment
 from vivi.model import chance_levels
+from vivi.nn.recompute import recompute_blocks
+from vivi.training.chunks import check_chunks
 from vivi.training.finish import export
 from vivi.training.guard import Guard
+from vivi.training.initial import initial_weights
 from vivi.training.inputs import Inputs, StepInput
+from vivi.training.memory import fitting_chunks
 from vivi.training.meter import CHECKED, DivergedError, Meter, check_features, check_network
 from vivi.training.monitor import Monitor, OnlineKNN
 from vivi.training.state import TrainState
@@ -36,7 +40,12 @@ class RunOptions:
     world: World
     workers: int
     """Threads that decode."""
-    chunks: int = 1
+    chunks: int | None = 1
+    """Parts of a step; None: as few as the memory allows."""
+    memory: int | None = None
+    """Bytes that a process may use; None: what is there. It matters where the number of chunks is to be chosen."""
+    recompute: bool = False
+    """Whether the encoder keeps only what enters its blocks and computes the rest again, to save memory."""
     log_every: int = 10
     save_every: int = 500
     bad_steps: int = 0
@@ -52,8 +61,10 @@ class RunOptions:
         """Check the ranges.
 
         Raises:
-            ConfigError: a number below 1; the text names the flag.
+            ConfigError: a number that is too small, or a limit that nothing looks at; the text names the flag.
         """
+        if self.memory is not None and (self.chunks is not None or self.memory < 1):
+            raise ConfigError("--memory: give it with --chunks auto, and more than 0 gigabytes")
         for name, least in (
             ("workers", 1),
             ("log_every", 1),
@@ -75,9 +86,11 @@ def pretrain(
     data: Path | None = None,
     labels: Path | None = None,
     label_list: Path | None = None,
+    init_from: Path | None = None,
     out: Path,
     options: RunOptions,
     progress: Progress,
+    say: Callable[[str], None] = lambda _: None,
 ) -> RunFolder:
     """Do the run `experiment` in the folder `out`, going on where an earlier one stopped.
 
@@ -86,16 +99,18 @@ def pretrain(
         data: a shot store, or a folder of images for a method that learns from single images.
         labels: labelled images, for a method with image levels.
         label_list: names of the labelled images to use; None: the share that the experiment says.
+        init_from: an encoder folder, or a checkpoint of another run, whose encoder this run starts with.
         out: the run folder.
         options: devices, pace of logs and checkpoints.
         progress: called with each line of the log.
+        say: told in a sentence what was chosen.
 
     Raises:
         InterruptedRunError: SIGINT, SIGTERM or SIGUSR1 came; the state is saved.
         ViviError: anything the user can mend (data, folder, settings, disk).
     """
     world = options.world
-    check_chunks(experiment, chunks=options.chunks, world=world)
+    check_chunks(experiment, chunks=options.chunks or 1, world=world)
     inputs = Inputs.open(experiment, data=data, labels=labels, label_list=label_list)
     inputs.check(world=world, workers=options.workers)
     knn = None
@@ -103,9 +118,13 @@ def pretrain(
         knn = _online_knn(experiment, folder=options.knn, every=options.knn_every)
     state = TrainState.start(experiment, device=world.device)
     check_network(state, size=experiment.image_size)
+    if options.recompute:
+        recompute_blocks(state.model.encoder)
+    options = _with_chunks(options, state=state, experiment=experiment, say=say)
+    begun_with = None if init_from is None else initial_weights(init_from, state=state, world=world)
     run = RunFolder(out)
     with locked(out) if world.is_first else nullcontext(), stop_on_signals() as wish:
-        if world.decided_by_first(lambda: run.claim(_identity(experiment, inputs)) and run.done.exists()):
+        if world.decided_by_first(lambda: run.claim(_identity(experiment, inputs, begun_with)) and run.done.exists()):
             return run
         if restore(run, state, fingerprint=fingerprint(experiment), world=world):
             progress({"step": state.step})
@@ -137,6 +156,15 @@ def restore(run: RunFolder, state: TrainState, *, fingerprint: str, world: World
     state.step, state.interval, with_momentum = found
     world.copy_from_first(state.in_place(with_momentum=with_momentum))
     return True
+
+
+def _with_chunks(
+    options: RunOptions, *, state: TrainState, experiment: Experiment, say: Callable[[str], None]
+) -> RunOptions:
+    if options.chunks is not None:
+        return options
+    chunks = fitting_chunks(state, experiment=experiment, world=options.world, limit=options.memory, say=say)
+    return dataclasses.replace(options, chunks=chunks)
 
 
 def _finish(run: RunFolder, *, state: TrainState, experiment: Experiment, inputs: Inputs) -> None:
@@ -195,6 +223,7 @@ def _train(
             writer.save(state)
 
     source = inputs.batches(first, steps, world=world, workers=options.workers)
+    world.watch.at("waiting for data", step=first + 1)
     with writer, closing(_timed(source, at_failure=lambda: save() if state.step > first else None)) as batches:
         for batch, waited in batches:
             result = train_step(
@@ -203,9 +232,10 @@ def _train(
                 images=batch.images,
                 experiment=experiment,
                 world=world,
-                chunks=options.chunks,
+                chunks=options.chunks or 1,
                 leave_out_bad=options.bad_steps > 0,
             )
+            world.watch.at("log and checkpoint")
             guard.watch(result, batch, step=state.step - 1)
             meter.add(result, frames=experiment.pictures_per_step, waited=waited)
             last = state.step == steps
@@ -221,6 +251,7 @@ def _train(
                 raise InterruptedRunError(
                     f"stopped and saved at step {state.step} of {steps} in {run.path}: the same command goes on"
                 )
+            world.watch.at("waiting for data", step=state.step + 1)
 
 
 def _online_knn(experiment: Experiment, *, folder: Path, every: int) -> OnlineKNN:
@@ -240,49 +271,11 @@ def _timed(batches: Generator[StepInput], *, at_failure: Callable[[], None]) -> 
             raise
 
 
-def _identity(experiment: Experiment, inputs: Inputs) -> dict[str, object]:
+def _identity(experiment: Experiment, inputs: Inputs, begun_with: str | None) -> dict[str, object]:
     return {
         "experiment": dump(experiment),
         "fingerprint": fingerprint(experiment),
         **inputs.identity(),
+        **({} if begun_with is None else {"init_from": begun_with}),
         "chance": chance_levels(experiment),
     }
-
-
-def check_chunks(experiment: Experiment, *, chunks: int, world: World) -> None:
-    """Check that samples and images split over the ranks, and those of a rank over the chunks, in whole norm groups.
-
-    A norm group may also span consecutive ranks; a step then is one chunk.
-
-    Raises:
-        ConfigError: they do not; the text lists the legal numbers of chunks.
-    """
-    if experiment.uses_videos and experiment.samples_per_step % world.size:
-        raise ConfigError(f"samples_per_step: {experiment.samples_per_step} does not split over {world.size} processes")
-    groups = []
-    if experiment.uses_videos:
-        groups.append(_groups(experiment.shots_per_step, world, size=experiment.norm_group, field="norm_group"))
-    if experiment.labelled is not None:
-        size = experiment.labelled.norm_group
-        groups.append(_groups(experiment.images_per_step, world, size=size, field="labelled.norm_group"))
-    common = math.gcd(*groups)
-    if chunks < 1 or common % chunks:
-        legal = ", ".join(str(d) for d in range(1, common + 1) if common % d == 0)
-        found = " and ".join(map(str, groups))
-        raise ConfigError(f"--chunks {chunks}: the {found} norm groups of a step do not split so; legal: {legal}")
-
-
-def _groups(rows: int, world: World, *, size: int, field: str) -> int:
-    """How many norm groups of `size` rows a rank has; 1 where a group spans several ranks."""
-    if rows % world.size:
-        raise ConfigError(f"{field}: the {rows} rows of a step do not split over {world.size} processes")
-    ours = rows // world.size
-    if ours % size == 0:
-        return ours // size
-    ranks, rest = divmod(size, ours)
-    if rest or world.size % ranks:
-        raise ConfigError(
-            f"{field}: {size} neither divides the {ours} rows that one of {world.size} processes has nor is what a "
-            f"whole number of processes has, of which {world.size} is a multiple"
-        )
-    return 1

@@ -64,7 +64,8 @@ def train_step(
     for batch in (videos, images):
         if batch is not None and batch.step != state.step:
             raise ValueError(f"the batch is of step {batch.step}, the state at step {state.step}")
-    model = state.model
+    model, watch = state.model, world.watch
+    watch.at("encoding", step=state.step + 1)
     learning_rate = experiment.optimiser.learning_rate * experiment.schedule.scale(state.step)
     set_learning_rate(state.optimiser, rate=learning_rate)
     state.optimiser.zero_grad(set_to_none=True)
@@ -73,6 +74,7 @@ def train_step(
     labelled = [] if images is None else [PosedImages.of(images, experiment=experiment, model=model, world=world)]
     of_frames = [each for posed in frames for each in encoded(posed, chunks=chunks)]
     of_images = [each for posed in labelled for each in encoded(posed, chunks=chunks)]
+    watch.at("losses")
     losses = model.losses(
         of_frames,
         images=of_images,
@@ -80,6 +82,7 @@ def train_step(
         world=world,
         draws=draws_of_samples(experiment, step=state.step, names=model.levels, world=world),
     )
+    watch.at("backward")
     losses.total.backward()
     if chunks > 1:
         for posed in frames:
@@ -87,7 +90,9 @@ def train_step(
         for asked in labelled:
             backward(asked, cached=of_images, chunks=chunks)
 
+    watch.at("mean of the gradients")
     world.mean_gradients(model.parameters())
+    watch.at("update")
     norm = gradient_norm(model.parameters())
     is_bad = leave_out_bad and not bool((losses.total.detach() + norm).isfinite())  # the same on every rank
     if is_bad:

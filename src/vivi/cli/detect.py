@@ -1,0 +1,69 @@
+"""The verb about object detection: detect."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from vivi.cli.app import app
+
+
+@app.command
+def detect(
+    encoder: Path,
+    *,
+    data: Path,
+    out: Path,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    steps: int | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    log_every: int = 20,
+    save_every: int = 500,
+) -> None:
+    """Fine-tune Faster R-CNN on an encoder, on boxes in VOC's format, and measure AP. Interrupted, it goes on.
+
+    Parameters
+    ----------
+    encoder
+        An encoder folder, such as RUN/encoder.
+    data
+        A folder with Annotations, ImageSets/Main and JPEGImages, such as VOCdevkit/VOC2007.
+    out
+        The folder to write; OUT/detection.json is the result in the end.
+    set_
+        Change one value of the recipe: --set batch=8; may be repeated.
+    steps
+        Train for so many steps; warm-up and decays keep their places in the run.
+    device
+        auto, cpu, cuda or cuda:N.
+    workers
+        Threads that decode; one per core if not given.
+    log_every
+        Steps between lines of metrics.jsonl.
+    save_every
+        Steps between checkpoints.
+    """
+    from vivi.console.detect import detection_progress, show_detection
+    from vivi.core.work import usable_cores
+    from vivi.core.world import find_device
+    from vivi.transfer.detection.recipe import chosen
+    from vivi.transfer.detection.train import DetectionOptions
+    from vivi.transfer.detection.train import detect as run_detect
+
+    options = DetectionOptions(
+        device=find_device(device),
+        workers=usable_cores() if workers is None else workers,
+        log_every=log_every,
+        save_every=save_every,
+    )
+    with detection_progress() as progress:
+        result = run_detect(
+            encoder,
+            data=data,
+            out=out,
+            recipe=chosen(assignments=set_, steps=steps),
+            options=options,
+            progress=progress,
+        )
+    show_detection(result, out=out)

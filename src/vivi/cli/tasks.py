@@ -1,0 +1,54 @@
+"""Verbs about downstream tasks: tasks, tasks check."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from vivi.cli.app import app
+
+tasks = App(name="tasks", help="The 19 tasks of VTAB: what they are, which are here, whether their files are sound.")
+app.command(tasks)
+
+
+@tasks.default
+def show(root: Path | None = None) -> None:
+    """List the 19 tasks of VTAB, and which of them a folder has; docs/tasks.md says what to put where.
+
+    Parameters
+    ----------
+    root
+        The folder that holds the data sets.
+    """
+    from vivi.console.tasks import show_tasks
+    from vivi.transfer.finding import survey
+    from vivi.transfer.suites import VTAB
+
+    show_tasks(VTAB, found=None if root is None else survey(root, VTAB))
+
+
+@tasks.command
+def check(
+    root: Path,
+    *,
+    task: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    all_images: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Check the files of the tasks that a folder has: counts, classes, splits, and that the images decode.
+
+    Parameters
+    ----------
+    root
+        The folder that holds the data sets.
+    task
+        Only the task of this name; may be repeated.
+    all_images
+        Decode all images, not only the 1000 that are learned from.
+    """
+    from vivi.console.tasks import check_progress, show_checked
+    from vivi.transfer.checking import check_root
+    from vivi.transfer.suites import chosen
+
+    with check_progress() as progress:
+        checked = check_root(root, chosen(task), must_be_there=bool(task), all_images=all_images, progress=progress)
+    show_checked(checked)

@@ -1,0 +1,128 @@
+"""The verb about transfer to other tasks: vtab."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from vivi.cli.app import app
+from vivi.core.errors import ConfigError, ViviError
+
+if TYPE_CHECKING:
+    from vivi.transfer.protocol import VtabProtocol
+
+_RAY_THREADS = 8
+"""Threads that decode for a run on a GPU of a cluster."""
+
+
+@app.command
+def vtab(
+    encoder: str,
+    *,
+    data: Path | None = None,
+    out: Path,
+    task: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    folder: Annotated[tuple[Path, ...], Parameter(negative="")] = (),
+    version: Literal[1, 2] = 2,
+    examples: Literal["1000", "full"] = "1000",
+    mode: Literal["finetune", "linear", "knn"] = "finetune",
+    steps_scale: float = 1.0,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
+    jobs: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    device: str = "auto",
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Judge an encoder by VTAB's protocol on the tasks that are there. Interrupted, the same command goes on.
+
+    Parameters
+    ----------
+    encoder
+        An encoder folder; timm:NAME, with random weights; timm:local-dir:FOLDER, with its own; or
+        python:MODULE:FUNCTION, any torch module with the attribute feature_dim.
+    data
+        The folder that holds the tasks, as for `vivi tasks`.
+    out
+        The folder of the study: a file for each run, and results.json.
+    task
+        Only the task of this name; may be repeated.
+    folder
+        Labelled images to judge on by the same protocol, beside VTAB; may be repeated.
+    version
+        Of VTAB: 1 selects settings on the whole validation set, as the paper's main tables; 2 on 200 images.
+    examples
+        1000, or all that a task has.
+    mode
+        finetune: VTAB; linear and knn: quick ones, on frozen features.
+    steps_scale
+        Shorten or lengthen all runs; another protocol, and marked so.
+    set_
+        Change one value of the protocol: --set recipe.batch=64; may be repeated.
+    jobs
+        Runs at the same time; one for each GPU, or one, if not given.
+    engine
+        local: processes of this machine; ray: the Ray cluster that it belongs to.
+    device
+        auto, cpu, cuda or cuda:N.
+    dry_run
+        Say how many runs and images there are and about how long they would take, and do nothing.
+    """
+    from vivi.console.vtab import show_plan, show_vtab, vtab_progress
+    from vivi.transfer.vtab import vtab as run_vtab
+    from vivi.transfer.vtab_plan import plan
+
+    protocol = asked_protocol(version, examples, mode, steps_scale=steps_scale, assignments=set_)
+    asked: dict[str, Any] = {"data": data, "out": out, "tasks": task, "folders": folder, "protocol": protocol}
+    if dry_run:
+        show_plan(plan(encoder, **asked, jobs=jobs, device=device))
+        return
+    with vtab_progress() as progress:
+        found = run_vtab(
+            encoder, **asked, **engine_options(engine, device=device, jobs=jobs), device=device, progress=progress
+        )
+    show_vtab(found)
+    if found.failures:
+        name, reason = found.failures[0]
+        raise ViviError(f"{len(found.failures)} runs failed, first {name}: {reason}; the same command tries them again")
+
+
+def asked_protocol(
+    version: Literal[1, 2], examples: str, mode: str, *, steps_scale: float, assignments: Sequence[str]
+) -> "VtabProtocol":
+    """The protocol that the flags mean.
+
+    Raises:
+        ConfigError: an illegal value.
+    """
+    from vivi.core.config import build, override
+    from vivi.transfer.modes import MODES
+    from vivi.transfer.protocol import VtabProtocol
+
+    if not 0 < steps_scale < float("inf"):
+        raise ConfigError(f"--steps-scale {steps_scale}: must be a number above 0")
+    steps = tuple(max(1, round(each * steps_scale)) for each in VtabProtocol().steps)
+    values = {
+        "version": version,
+        "examples": "full" if examples == "full" else int(examples),
+        "mode": MODES[mode],
+        "steps": steps,
+    }
+    return override(build(VtabProtocol, values, source="vivi vtab"), assignments)
+
+
+def engine_options(engine: str, *, device: str, jobs: int | None) -> dict[str, Any]:
+    """The arguments of `vtab` that say where runs are done.
+
+    Raises:
+        ViviError: no such device here, or no Ray cluster.
+    """
+    from vivi.core.cluster import RayEngine
+    from vivi.core.world import find_device
+
+    if engine == "local":
+        find_device(device)
+        return {"jobs": jobs}
+    on_gpu = device != "cpu" and RayEngine().resources().get("GPU", 0.0) >= 1
+    ray = RayEngine(gpus=1.0 if on_gpu else 0.0)
+    return {"engine": ray, "jobs": jobs or max(1, ray.capacity()), "threads": _RAY_THREADS if on_gpu else 1}

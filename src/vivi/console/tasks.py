@@ -1,0 +1,91 @@
+"""What `vivi tasks` and `vivi tasks check` show."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from vivi.console.base import Bar, console, plain
+from vivi.core.errors import ViviError
+
+if TYPE_CHECKING:
+    from vivi.transfer.checking import Checked
+    from vivi.transfer.finding import Found
+    from vivi.transfer.task import Task
+
+SHOWN = 3
+"""Missing files of a task that are named."""
+
+
+def show_tasks(tasks: Sequence["Task"], *, found: Sequence["Found"] | None) -> None:
+    """A table of tasks; where to get each, or where a folder was searched, what is missing of those not there."""
+    here = [""] * len(tasks) if found is None else [_here(each) for each in found]
+    table = Table(
+        "task", "" if found is None else "here", "group", "classes", "train / val / test", "GB", "licence", box=None
+    )
+    for task, place in zip(tasks, here, strict=True):
+        sizes = f"{task.sizes.train} / {task.sizes.val} / {task.sizes.test}"
+        table.add_row(
+            task.name, place, task.group, str(task.classes), sizes, f"{task.gigabytes:g}", escape(task.licence)
+        )
+    console().print(table)
+    if found is not None:
+        _show_missing(found)
+        return
+    for task in tasks:
+        plain(f"{task.name}: {task.folder}/ from {task.source}")
+
+
+def _show_missing(found: Sequence["Found"]) -> None:
+    for each in found:
+        if not each.is_there:
+            plain(f"{each.task.name}: {_missing(each)}")
+    in_part = sum(each.is_begun and not each.is_there for each in found)
+    there = sum(each.is_there for each in found)
+    plain(f"{there} of {len(found)} tasks are here" + (f", {in_part} in part" if in_part else ""))
+    if not any(each.is_begun for each in found):
+        plain("none of these folders is there: give the folder that holds them; docs/tasks.md says what to put where")
+
+
+def _here(found: "Found") -> str:
+    if not found.is_there:
+        return "part" if found.is_begun else "no"
+    if found.has_lists:
+        return "lists"
+    return "TFDS" if found.missing else "files"
+
+
+def _missing(found: "Found") -> str:
+    """What is missing in a few words, the folder where there is nothing of it, and where to get it."""
+    if not found.is_begun:
+        return f"missing {found.task.folder}/; from {found.task.source}"
+    more = len(found.missing) - SHOWN
+    names = ", ".join(found.missing[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"missing {names}" + ("" if found.has_lists else f"; from {found.task.source}")
+
+
+@contextmanager
+def check_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar over the images of one task after another: called with the task, images done and in all."""
+    with Bar("Check", unit="images") as bar:
+        yield lambda task, done, total: bar.update(done, total=total, text=task)
+
+
+def show_checked(checked: Sequence["Checked"]) -> None:
+    """Each task with where it comes from, what to know about it, and what is wrong with it.
+
+    Raises:
+        ViviError: something is wrong.
+    """
+    for each in checked:
+        plain(f"{each.task.name}: {'wrong' if each.problems else 'sound'} ({each.origin})")
+        for problem in each.problems:
+            plain(f"    wrong: {problem}")
+        for remark in each.remarks:
+            plain(f"    {remark}")
+    wrong = [each.task.name for each in checked if each.problems]
+    if wrong:
+        raise ViviError(f"{len(wrong)} of {len(checked)} tasks are wrong: {', '.join(wrong)}")
+    plain(f"{len(checked)} of {len(checked)} tasks are sound")

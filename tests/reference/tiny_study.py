@@ -1,0 +1,66 @@
+"""A study on tasks in memory, whose runs are done in this process: imported as fixtures."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from tests.reference.tiny_networks import FLAT
+from tests.reference.tiny_tasks import in_process, opened
+
+import vivi.transfer.opened_study as opened_study
+import vivi.transfer.runs as runs_module
+import vivi.transfer.sources as sources
+from vivi.core.config import override
+from vivi.transfer.protocol import VtabProtocol
+from vivi.transfer.task import OpenedTask
+from vivi.transfer.vtab import VtabResults, vtab
+
+TINY = override(
+    VtabProtocol(learning_rates=(0.1, 0.001), steps=(2, 6), image_size=8), ["recipe.batch=8", "recipe.buffer=40"]
+)
+SMALL = dataclasses.replace(TINY, steps=(2,))
+"""A sweep of two runs."""
+Study = Callable[..., VtabResults]
+
+
+def stand_in(put: Callable[[Any, str, Any], None] = setattr) -> dict[str, OpenedTask]:
+    """Let studies find two tasks in memory, by name; what is changed in the dictionary is what they find then."""
+    there = {"cifar": opened("cifar"), "svhn": opened("svhn")}
+    put(sources, "open_task", lambda task, root: there[task.name])
+    put(
+        opened_study,
+        "survey",
+        lambda root, wanted: [SimpleNamespace(task=task, is_there=task.name in there) for task in wanted],
+    )
+    return there
+
+
+def run(root: Path, encoder: str = FLAT, **changes: Any) -> VtabResults:
+    """`vtab` with other defaults; what earlier calls kept in memory is forgotten."""
+    for cached in (runs_module._opened, runs_module._images, runs_module._backbone, runs_module._own_device):
+        cached.cache_clear()
+    given = {"data": root, "out": root / "out", "protocol": TINY, "engine": in_process, "device": "cpu"}
+    return vtab(encoder, **given | changes)
+
+
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, OpenedTask]:
+    """What the data root has; a test may change it."""
+    return stand_in(monkeypatch.setattr)
+
+
+@pytest.fixture
+def study(tasks: dict[str, OpenedTask], tmp_path: Path) -> Study:
+    """`run` on these tasks."""
+    return functools.partial(run, tmp_path)
+
+
+def records(out: Path) -> dict[str, dict[str, Any]]:
+    """Every result file by its path, without what differs from call to call."""
+    found = {str(file.relative_to(out)): json.loads(file.read_text()) for file in out.glob("runs/**/*.json")}
+    return {name: {key: value for key, value in each.items() if key != "seconds"} for name, each in found.items()}

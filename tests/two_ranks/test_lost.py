@@ -1,0 +1,75 @@
+"""A rank is killed: torchrun starts all again and the run ends as if nothing had been; and it goes on with fewer."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.training.conftest import SMALL
+
+from vivi.core.checkpoint import checkpoints
+from vivi.core.rundir import RunFolder
+
+STEPS = 120
+GENTLE = ("encoder.norm=GroupNormWS", "optimiser.learning_rate=0.001", f"schedule.steps={STEPS}", "schedule.decays=[]")
+"""Rounding hardly grows from step to step."""
+LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "2")
+
+
+def start(store: Path, out: Path, *launcher: str) -> subprocess.Popen[str]:
+    sets = [word for each in (*SMALL, *GENTLE) for word in ("--set", each)]
+    paces = ["--workers", "1", "--log-every", "1", "--save-every", "5", "--device", "cpu"]
+    words = ["pretrain", "VIVI-Ex(4)", "--tiny", "--data", str(store), "--out", str(out), *paces, *sets]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR", "VIVI_TIMEOUT": "120"}
+    command = [sys.executable, *launcher, "-m", "vivi", *words]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+
+
+def kill_rank(launcher: subprocess.Popen[str], rank: int, *, after: Path) -> None:
+    """Kill -9 this rank once there is a checkpoint."""
+    deadline = time.monotonic() + 150
+    while not checkpoints(after):
+        assert launcher.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
+    ours = [pid for pid in children if f"\0RANK={rank}\0" in Path(f"/proc/{pid}/environ").read_text()]
+    assert len(ours) == 1
+    os.kill(int(ours[0]), signal.SIGKILL)
+
+
+def weights(run: RunFolder) -> dict[str, torch.Tensor]:
+    newest = checkpoints(run.checkpoints)[-1]
+    assert newest.name == f"step-{STEPS:08d}"
+    return load_file(newest / "state.safetensors")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_lost_rank_costs_time_alone(tmp_path: Path, tiny_store: Path) -> None:
+    unbroken, lost, fewer = (RunFolder(tmp_path / name) for name in ("unbroken", "lost", "fewer"))
+    finish(start(tiny_store, unbroken.path, *LAUNCH))
+    expected = weights(unbroken)
+
+    launcher = start(tiny_store, lost.path, *LAUNCH)
+    kill_rank(launcher, 1, after=lost.checkpoints)
+    finish(launcher)
+    for name, tensor in weights(lost).items():
+        assert torch.equal(tensor, expected[name]), name
+
+    launcher = start(tiny_store, fewer.path, *LAUNCH[:-2])
+    kill_rank(launcher, 0, after=fewer.checkpoints)
+    launcher.communicate(timeout=100)
+    assert launcher.returncode != 0 and not fewer.done.exists()
+    finish(start(tiny_store, fewer.path))
+    for name, tensor in weights(fewer).items():
+        assert (tensor - expected[name]).norm() <= 1e-5 * expected[name].norm() + 1e-9, name
