@@ -14,6 +14,7 @@ show what of a loss is other load.
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -171,7 +172,8 @@ def show_processes(options: argparse.Namespace) -> None:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)]
         words = [word for word in sys.argv[1:] if word not in ("--tables", *TABLES)]
         command = [sys.executable, *launcher, __file__, *words]
-        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        environment = os.environ | {"OMP_NUM_THREADS": str(options.threads)}
+        said = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
         facts = json.loads(said.splitlines()[-1])
         speed = facts["frames"] / facts["clock"]
         single = single or speed / count

@@ -42,8 +42,8 @@ def stand_in(put: Callable[[Any, str, Any], None] = setattr) -> dict[str, Opened
 
 def run(root: Path, encoder: str = FLAT, **changes: Any) -> VtabResults:
     """`vtab` with other defaults; what earlier calls kept in memory is forgotten."""
-    for cached in (runs_module._opened, runs_module._images, runs_module._backbone, runs_module._own_device):
-        cached.cache_clear()
+    for name in ("_opened", "_images", "_backbone", "_own_device"):
+        getattr(runs_module, name).cache_clear()
     given = {"data": root, "out": root / "out", "protocol": TINY, "engine": in_process, "device": "cpu"}
     return vtab(encoder, **given | changes)
 

@@ -17,9 +17,7 @@ from vivi.report.tables_folder import write_tables
 KEYS = ("table1", "table2", "table3", "table4", "figure2", "figure3", "figure4", "tasks", "tasks-full")
 
 
-@pytest.fixture
-def results(tmp_path):
-    folder = tmp_path / "results"
+def make_results(folder):
     more = {name: tuple(value + 0.05 for value in repeats) for name, repeats in made.around(0.5).items()}
     made.write(folder / "a" / "results.json", made.results("VIVI-Ex(4)", made.around(0.5)))
     made.write(folder / "b" / "results.json", made.results("VIVI-Ex(4)-Co(100%)", more))
@@ -28,47 +26,56 @@ def results(tmp_path):
     return folder
 
 
-def test_every_table_in_every_format(results, tmp_path):
-    written = write_tables([results], out=tmp_path / "out")
-    names = {path.name for path in (tmp_path / "out").iterdir()}
+@pytest.fixture
+def results(tmp_path):
+    return make_results(tmp_path / "results")
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory):
+    """The folder of results and what was written of it, for tests that only read."""
+    folder = make_results(tmp_path_factory.mktemp("once") / "results")
+    return folder, write_tables([folder], out=folder.parent / "out")
+
+
+def test_every_table_in_every_format(once):
+    _, written = once
+    names = {path.name for path in written.folder.iterdir()}
     expected = {f"{key}.{ending}" for key in KEYS for ending in ("md", "csv", "tex")}
     assert names == expected | {"figure2.svg", "figure3.svg", "figure4.svg", "tables.md", "tables.json"}
     page = written.page.read_text()
     assert all(f"]({name})" in page for name in ("figure2.svg", "figure3.svg", "figure4.svg"))
-    assert all((tmp_path / "out" / f"{key}.md").read_text() in page for key in KEYS)
-    record = json.loads((tmp_path / "out" / "tables.json").read_text())
+    assert all((written.folder / f"{key}.md").read_text() in page for key in KEYS)
+    record = json.loads((written.folder / "tables.json").read_text())
     assert (record["format"], record["version"], record["tables"]) == ("vivi-tables", 1, list(KEYS))
     assert len(record["sources"]) == 4 and all(len(each["sha256"]) == 64 for each in record["sources"])
 
 
-def test_published_and_measured_are_told_apart_in_every_format(results, tmp_path):
-    write_tables([results], out=tmp_path / "out")
+def test_published_and_measured_are_told_apart_in_every_format(once):
+    _, written = once
     for key in KEYS:
         for ending in ("md", "csv", "tex"):
-            text = (tmp_path / "out" / f"{key}.{ending}").read_text()
+            text = (written.folder / f"{key}.{ending}").read_text()
             assert "published" in text, (key, ending)
             if key not in ("table2", "table4", "tasks-full") or ending != "csv":
                 assert "measured" in text, (key, ending)
 
 
-def test_the_figures_are_whole_and_the_same_again(results, tmp_path):
-    write_tables([results], out=tmp_path / "out")
-    write_tables([results], out=tmp_path / "again")
-    for path in (tmp_path / "out").iterdir():
-        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+def test_the_figures_are_whole(once):
+    _, written = once
     for key in ("figure2", "figure3", "figure4"):
-        text = (tmp_path / "out" / f"{key}.svg").read_text()
+        text = (written.folder / f"{key}.svg").read_text()
         assert ElementTree.fromstring(text).tag.endswith("svg")
         assert not re.search(r"<script|<image|href=\"(?!#)|<dc:date>|\d{4}-\d\d-\d\dT", text)
 
 
-def test_another_process_draws_the_same(results, tmp_path):
-    write_tables([results], out=tmp_path / "out")
+def test_another_process_draws_the_same(once, tmp_path):
+    results, written = once
     code = "import sys; from pathlib import Path; from vivi.report.tables_folder import write_tables as w; "
     code += "w([Path(sys.argv[1])], out=Path(sys.argv[2]))"
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     subprocess.run([sys.executable, "-c", code, str(results), str(tmp_path / "other")], env=environment, check=True)
-    for path in (tmp_path / "out").iterdir():
+    for path in written.folder.iterdir():
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
 
 
@@ -96,29 +103,36 @@ def test_other_numbers_of_examples_have_a_table_of_their_own(tmp_path):
     assert "**50.0**" in (tmp_path / "out" / "tasks-100.md").read_text()
 
 
-def test_a_folder_is_replaced_only_if_it_holds_tables(results, tmp_path):
+@pytest.fixture
+def robust(tmp_path):
+    """A folder of results that takes little time to draw."""
+    made.write(tmp_path / "few" / "robust.json", made.robust("A", pm0=700, pm10=500))
+    return tmp_path / "few"
+
+
+def test_a_folder_is_replaced_only_if_it_holds_tables(robust, tmp_path):
     out = tmp_path / "out"
-    write_tables([results], out=out)
+    out.mkdir()
+    (out / "tables.json").write_text('{"format": "vivi-tables"}')
     (out / "tasks.md").write_text("")
-    write_tables([results], out=out)
+    write_tables([robust], out=out)
     assert (out / "tasks.md").read_text() != ""
-    for folder in (results, tmp_path):
+    for folder in (robust, tmp_path):
         with pytest.raises(ViviError, match="is not empty and holds no tables"):
-            write_tables([results], out=folder)
+            write_tables([robust], out=folder)
     with pytest.raises(ViviError, match="is a file"):
-        write_tables([results], out=results / "a" / "results.json")
-    assert (results / "a" / "results.json").is_file()
+        write_tables([robust], out=robust / "robust.json")
+    assert (robust / "robust.json").is_file()
 
 
-def test_an_interrupted_run_leaves_the_old_folder(results, tmp_path):
+def test_an_interrupted_run_leaves_the_old_folder(robust, tmp_path):
     out = tmp_path / "out"
-    write_tables([results], out=out)
-    before = {path.name: path.read_bytes() for path in out.iterdir()}
-    made.write(results / "d" / "results.json", made.results("more", made.around(0.3)))
+    out.mkdir()
+    (out / "tables.json").write_text('{"format": "vivi-tables"}')
     environment = os.environ | {"VIVI_CRASH_AT": "before-rename:out"}
-    arguments = [sys.executable, "-m", "vivi", "tables", str(results), "--out", str(out)]
-    assert subprocess.run(arguments, env=environment, capture_output=True).returncode < 0
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    arguments = [sys.executable, "-m", "vivi", "tables", str(robust), "--out", str(out)]
+    assert subprocess.run(arguments, env=environment, capture_output=True).returncode == -9
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"tables.json": '{"format": "vivi-tables"}'}
 
 
 def test_the_verb(results, tmp_path, capsys):

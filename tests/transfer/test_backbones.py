@@ -49,7 +49,7 @@ def test_the_fingerprint_sees_every_tensor() -> None:
         ("python:no_such_module_here:f", "ModuleNotFoundError: No module named 'no_such_module_here'; mend"),
         (f"{MODULE}absent", "AttributeError"),
         (f"{MODULE}broken", "RuntimeError: no weights here; mend the function"),
-        (f"{MODULE}featureless", "with the whole number `feature_dim`"),
+        (f"{MODULE}featureless", "must have the whole number `feature_dim`"),
         ("timm:local-dir:nowhere", "nowhere has no config.json|needs the package timm"),
     ],
 )

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.reference.tiny_networks import FIXED
 from tests.reference.tiny_study import SMALL, TINY, Study, records, study, tasks  # noqa: F401 (fixtures)
 from tests.reference.tiny_tasks import examples, in_process, listed, opened
 
+import vivi.transfer.runs as runs_module
 from vivi.core.config import override
 from vivi.core.errors import InterruptedRunError, ViviError
 from vivi.core.work import Unit, run_units
@@ -102,7 +104,10 @@ def test_another_encoder_protocol_or_data_is_refused(
     with pytest.raises(ViviError, match=r"it differs in protocol.recipe.batch: 8 -> 9"):
         study(protocol=override(TINY, ["recipe.batch=9"]))
     tasks["cifar"] = opened("cifar", test=examples([0] * 12, part="test"))
-    with pytest.raises(ViviError, match=r"it differs in data.cifar.labels"):
+    with pytest.raises(ViviError, match=r"it differs in data.cifar.examples"):
+        study()
+    tasks["cifar"] = opened("cifar", test=examples(np.arange(12) % 3, part="other images of the same labels"))
+    with pytest.raises(ViviError, match=r"it differs in data.cifar.examples"):
         study()
     tasks["cifar"] = listed(opened("cifar"))
     with pytest.raises(ViviError, match=r'it differs in data.cifar.origin: "memory" -> "lists of vtab-1k"'):
@@ -121,6 +126,35 @@ def test_an_encoder_whose_weights_change_is_refused_by_its_runs(study: Study) ->
     result = study("python:tests.reference.tiny_networks:restless")
     assert len(result.failures) == 8
     assert "has other weights" in result.failures[0][1]
+
+
+def test_a_machine_with_other_files_is_refused(study: Study, tasks: dict[str, OpenedTask], tmp_path: Path) -> None:
+    def engine(function: Callable[[Any], Any], *, units: list[Unit], workers: int) -> Any:
+        tasks["cifar"] = opened("cifar", test=examples(np.arange(12) % 3, part="elsewhere"))
+        yield from in_process(function, units=units, workers=workers)
+
+    result = study(tasks=["cifar"], protocol=SMALL, engine=engine)
+    assert len(result.failures) == 3
+    assert "cifar, test: other examples here than when the study began" in result.failures[0][1]
+    assert not [name for name in records(tmp_path / "out") if "final" in name]
+
+
+def test_processes_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """More processes than GPUs: each takes one that fewest others have; a lock belongs to an open file."""
+    held: list[Any] = []
+    monkeypatch.setattr(runs_module, "_HELD", held)
+    monkeypatch.setattr(runs_module, "find_device", torch.device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+    def take(name: str) -> torch.device:
+        return runs_module._own_device.__wrapped__(name, tmp_path)
+
+    assert [take("cuda").index for _ in range(5)] == [0, 1, 0, 1, 0]
+    held.pop(1).close()  # a process ends
+    assert take("cuda").index == 1
+    assert take("cuda:0").index == 0 and take("cpu") == torch.device("cpu")
+    for file in held:
+        file.close()
 
 
 def test_a_task_that_fails_costs_only_itself_and_is_tried_again(

@@ -50,6 +50,7 @@ def test_the_setting_is_the_best_on_the_validation_images_and_the_median_counts(
         best = max(in_order, key=lambda each: each["accuracy"])
         reported = result.record["tasks"][task]
         assert reported["setting"] == best["setting"] and reported["selected_on"] == "val200"
+        assert [*reported["sweep"].values()] == [each["accuracy"] for each in in_order]
         finals = [each for name, each in sorted(found.items()) if name.startswith(f"runs/{task}/final")]
         assert reported["repeats"] == [each["accuracy"] for each in finals]
         assert reported["accuracy"] == float(np.median(reported["repeats"]))
@@ -113,7 +114,8 @@ def test_one_bad_image_never_ends_a_suite(study: Study, tasks: dict[str, OpenedT
     )
     assert final["total"] == 12 and final["correct"] <= 10
     assert [name for name, _ in final["data"]["unreadable"]] == ["train/5.png", "test/0.png", "test/7.png"]
-    assert result.record["tasks"]["cifar"]["remarks"] == ["3 images cannot be read; those of the test count as wrong"]
+    told = "3 images cannot be read, first train/5.png: damaged (for the test); those to be judged on count as wrong"
+    assert result.record["tasks"]["cifar"]["remarks"] == [told]
     assert result.record["tasks"]["svhn"]["remarks"] == []
 
 
@@ -121,6 +123,18 @@ def test_divergence_is_a_result_of_the_study(study: Study) -> None:
     result = study(protocol=dataclasses.replace(TINY, learning_rates=(1e38,), steps=(12,)), tasks=["cifar"])
     assert result.failures == ()
     assert result.record["tasks"]["cifar"]["remarks"] == ["3 of 3 runs diverged"]
+
+
+def test_a_run_that_diverged_is_not_chosen_for_the_share_of_class_0(study: Study, tasks: dict[str, OpenedTask]) -> None:
+    """Both settings would say class 0 of all, the first because its logits are undefined, which is no answer."""
+    tasks["cifar"] = opened("cifar", train=examples(np.zeros(24, dtype=np.int64)))
+    result = study(protocol=dataclasses.replace(TINY, learning_rates=(1e38, 0.001), steps=(12,)), tasks=["cifar"])
+    task = result.record["tasks"]["cifar"]
+    assert (task["setting"]["learning_rate"], task["sweep"]) == (
+        0.001,
+        {"lr1e+38-steps12": 0, "lr0.001-steps12": 1 / 3},
+    )
+    assert task["remarks"] == ["1 of 2 settings diverged in the sweep"]
 
 
 def test_means_only_over_complete_groups(study: Study, tasks: dict[str, OpenedTask], tmp_path: Path) -> None:

@@ -15,23 +15,26 @@ from tests.training.conftest import SMALL
 from vivi.core.checkpoint import checkpoints
 from vivi.core.rundir import RunFolder
 
-STEPS = 120
-GENTLE = ("encoder.norm=GroupNormWS", "optimiser.learning_rate=0.001", f"schedule.steps={STEPS}", "schedule.decays=[]")
-"""Rounding hardly grows from step to step."""
+STEPS = 60
+LONGER = ("optimiser.learning_rate=0.00001", f"schedule.steps={STEPS}", "schedule.decays=[]")
+"""Rounding hardly grows from step to step at this rate; nor is anything mined, which would make a jump of it."""
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts", "2")
 
 
 def start(store: Path, out: Path, *launcher: str) -> subprocess.Popen[str]:
-    sets = [word for each in (*SMALL, *GENTLE) for word in ("--set", each)]
+    sets = [word for each in (*SMALL, *LONGER) for word in ("--set", each)]
     paces = ["--workers", "1", "--log-every", "1", "--save-every", "5", "--device", "cpu"]
-    words = ["pretrain", "VIVI-Ex(4)", "--tiny", "--data", str(store), "--out", str(out), *paces, *sets]
+    words = ["pretrain", "VIVI-Rot(4)", "--tiny", "--data", str(store), "--out", str(out), *paces, *sets]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR", "VIVI_TIMEOUT": "120"}
     command = [sys.executable, *launcher, "-m", "vivi", *words]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process: subprocess.Popen[str]) -> None:
-    _, said = process.communicate(timeout=300)
+    try:
+        _, said = process.communicate(timeout=150)
+    finally:
+        process.terminate()  # torchrun ends its processes
     assert process.returncode == 0, said
 
 
@@ -71,5 +74,8 @@ def test_a_lost_rank_costs_time_alone(tmp_path: Path, tiny_store: Path) -> None:
     launcher.communicate(timeout=100)
     assert launcher.returncode != 0 and not fewer.done.exists()
     finish(start(tiny_store, fewer.path))
-    for name, tensor in weights(fewer).items():
-        assert (tensor - expected[name]).norm() <= 1e-5 * expected[name].norm() + 1e-9, name
+    found = {name: tensor.float() for name, tensor in weights(fewer).items() if name.startswith("model.")}
+    away = torch.stack([(tensor - expected[name]).norm() for name, tensor in found.items()]).norm()
+    length = torch.stack([tensor.norm() for tensor in found.values()]).norm()
+    print(f"on one process, {STEPS} steps in float32: {away / length:.1e} from two")
+    assert 0 < away < 1e-5 * length

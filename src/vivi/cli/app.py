@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _say(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
     except KeyboardInterrupt:
-        return _say("interrupted: ingest, pretrain, sweep and demo go on with the same command", INTERRUPTED)
+        return _say(
+            "interrupted: ingest, pretrain, sweep, demo, vtab, robust and detect go on with the same command",
+            INTERRUPTED,
+        )
     return 0
 
 

@@ -1,10 +1,15 @@
-"""How the processes of a run find each other: torchrun starts them and says in the environment who each one is."""
+"""How the processes of a run find each other: torchrun starts them and says in the environment who each one is.
+
+torchrun keeps its store over a restart. Addresses of processes that are gone would make the new ones wait for each
+other for ever, so each start has its own part of the store.
+"""
 
 import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -49,13 +54,12 @@ def joined_world(device: str = "auto") -> Iterator[World]:
     ours = _local_device(device, local=local)
     if ours.type == "cuda":
         torch.cuda.set_device(ours)
-    store, _, _ = next(rendezvous("env://", timeout=_START))
     seconds, watch = _seconds(), Watch(rank=rank, size=size)
     limit = timedelta(seconds=seconds + _GRACE_SECONDS)  # the watch speaks first, it knows who is missing
     backend = "nccl" if ours.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=store.clone(), rank=rank, world_size=size, timeout=limit)
+    dist.init_process_group(backend, store=_store(size), rank=rank, world_size=size, timeout=limit)
     try:
-        watch.begin(store, seconds=seconds)
+        watch.begin(_store(size), seconds=seconds)
         control = dist.new_group(backend="gloo", timeout=limit)
         world = World(rank=rank, size=size, device=ours, control=control, watch=watch)
         yield world
@@ -65,6 +69,13 @@ def joined_world(device: str = "auto") -> Iterator[World]:
         watch.finish()
         gc.collect()  # a gathered tensor that outlives its group can hang the end of a process
         dist.destroy_process_group()
+
+
+def _store(size: int) -> Any:
+    """A connection of its own to the part of torchrun's store that belongs to this start of `size` processes."""
+    shared, _, _ = next(rendezvous("env://", timeout=_START))
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return dist.PrefixStore(f"vivi/{start}/{size}", shared)  # type: ignore[attr-defined]
 
 
 def _local_device(name: str, *, local: int) -> torch.device:

@@ -44,13 +44,9 @@ def load_timm_classifier(spec: str) -> TimmClassifier:
         ConfigError: timm is missing or has no such pretrained model.
         CheckpointError: the weights are not here, cannot be loaded, or have no classifier.
     """
-    timm = _timm()
+    timm = timm_library()
     if spec.startswith(FOLDER):
-        folder = Path(spec.removeprefix(FOLDER))
-        for name in (_CONFIG, _WEIGHTS):
-            if not (folder / name).is_file():
-                raise CheckpointError(f"{folder} has no {name}: give a folder that timm saved with safetensors")
-        return described(_created(timm, f"{FOLDER}{folder}"), timm)
+        return described(from_folder(Path(spec.removeprefix(FOLDER)), timm), timm)
     settings = timm.get_pretrained_cfg(spec)
     if settings is None or not settings.hf_hub_id:
         near = difflib.get_close_matches(spec, timm.list_pretrained(), n=3)
@@ -88,6 +84,18 @@ def described(module: nn.Module, timm: Any) -> TimmClassifier:
     )
 
 
+def from_folder(folder: Path, timm: Any, **settings: Any) -> nn.Module:
+    """The model that timm saved in a folder, as config.json and weights in safetensors; `settings` are timm's.
+
+    Raises:
+        CheckpointError: a file is missing, or timm cannot load it.
+    """
+    for pattern in (_CONFIG, "*.safetensors"):
+        if not any(folder.glob(pattern)):
+            raise CheckpointError(f"{folder} has no {pattern}: give a folder that timm saved with safetensors")
+    return _created(timm, f"{FOLDER}{folder}", **settings)
+
+
 def _created(timm: Any, name: str, **settings: Any) -> nn.Module:
     try:
         module: nn.Module = timm.create_model(name, pretrained=True, **settings)
@@ -105,7 +113,12 @@ def _cached(repository: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _timm() -> Any:
+def timm_library() -> Any:
+    """The package timm.
+
+    Raises:
+        ConfigError: it cannot be imported.
+    """
     try:
         import timm  # here, so that nothing else needs it
         import timm.data

@@ -6,9 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from vivi.core.errors import CheckpointError, ConfigError
+from vivi.nn.timm_classifier import from_folder, timm_library
 
-_CONFIG, _WEIGHTS = "config.json", "*.safetensors"
 _SPREAD = (0.5, 0.5, 0.5)
 
 
@@ -33,17 +32,7 @@ def load_timm_folder(folder: Path) -> TimmPretrained:
         ConfigError: timm is missing.
         CheckpointError: no such folder, or timm cannot load it.
     """
-    try:
-        import timm  # here, so that nothing else needs it
-    except (ImportError, RuntimeError) as error:  # torchvision, which timm needs, raises either
-        raise ConfigError(f"timm:local-dir: needs the package timm ({error}): pip install 'vivi[timm]'") from error
-    for pattern in (_CONFIG, _WEIGHTS):
-        if not any(folder.glob(pattern)):
-            raise CheckpointError(f"{folder} has no {pattern}: give a folder that timm saved with safetensors")
-    try:
-        module: Any = timm.create_model(f"local-dir:{folder}", pretrained=True, num_classes=0)
-    except Exception as error:  # timm and its parts raise nearly every kind there is
-        raise CheckpointError(f"timm cannot load {folder}: {type(error).__name__}: {error}") from error
+    module: Any = from_folder(folder, timm_library(), num_classes=0)
     settings = module.pretrained_cfg
     sides = settings.get("input_size") or (3, None, None)
     module.feature_dim = int(getattr(module, "head_hidden_size", None) or module.num_features)

@@ -14,9 +14,8 @@ _SHOWN = 4
 HELD = (
     "change: B less A in points, of the medians of the repeats; * where its interval leaves out 0.",
     "interval of a change: Student's t, 95 %, around the mean of the differences of the repeats, which pair by their "
-    "number or seed. It holds what differs from repeat to repeat (the head's initial values, the order or the split of "
-    "the examples), and nothing else: no other pretraining run, no other examples where they are fixed, not the choice "
-    "of settings.",
+    "number or seed. It holds what differs from repeat to repeat (the order or the split of the examples), and nothing "
+    "else: no other pretraining run, no other examples where they are fixed, not the choice of settings.",
     "interval of an accuracy: Clopper-Pearson, 95 %, of the median: what the number of test images leaves open, not "
     "what differs from repeat to repeat.",
     "Of 20 such intervals about one leaves out 0 by chance alone.",

@@ -62,7 +62,7 @@ def figure_4(files: Sequence[Named]) -> Table:
     lines = [_printed_changes()]
     notes = [
         "Changes of medians, in points. Intervals are Student's t, 95 %, on the differences of repeats: they hold the "
-        "head's initial values and the order of the examples, not another pretraining run.",
+        "order of the examples, not another pretraining run.",
         "The paper prints the changes of single tasks only as bars; those of groups are differences of its Table 1.",
     ]
     for before, after in _pairs(files):

@@ -134,7 +134,7 @@ def vtab_measures(file: VtabFile) -> Iterator[tuple[Key, Measure]]:
             counts=file.counts(task),
             is_official=task.is_official,
             departures=file.departures if file.is_finetuned else (),
-            conditions={"protocol": protocol, "mode": file.mode, **task.conditions},
+            conditions={"mode": file.mode, "protocol": protocol, **task.conditions},
             seen="",
         )
         yield (VTAB_FORMAT, task.name), measure

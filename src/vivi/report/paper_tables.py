@@ -15,8 +15,8 @@ PAPER_VERSION = (
     "Published figures follow version 1 of VTAB; a row measured under version 2 is not the same measurement."
 )
 INCOMPLETE = (
-    "A mean is given only over all 7, 4, 8 or 19 tasks, fine-tuned on VTAB's own examples and judged on its own test "
-    "images; else the number of tasks that count stands in its place."
+    "A mean is given only over all 7, 4, 8 or 19 tasks, fine-tuned; else the number of tasks that count stands in its "
+    f"place. {Mark.UNOFFICIAL.symbol} marks one that holds tasks with other examples or test images than VTAB's."
 )
 _SHOWN = 3
 _NAME = re.compile(r"(?P<base>.*?)(?P<policy>-AA)?(?P<variant>(?:-Tiny|\*)*)")

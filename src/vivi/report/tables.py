@@ -16,8 +16,8 @@ class Mark(Enum):
 
     UNOFFICIAL = ("‡", r"$^\ddagger$", "other examples or test images than VTAB's, or a mean that holds such a task")
     FROZEN = ("§", r"$^\S$", "frozen features instead of fine-tuning, in no mean")
-    OTHER = ("¶", r"$^\P$", "not a task of VTAB, in no mean")
     PROTOCOL = ("†", r"$^\dagger$", "not under VTAB's protocol, the row says in what")
+    OTHER = ("¶", r"$^\P$", "not a task of VTAB, in no mean")
     UNANSWERED = ("#", r"$^\#$", "frames without a prediction counted as wrong")
     PART = ("%", r"$^\%$", "not the whole benchmark")
 

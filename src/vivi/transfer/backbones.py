@@ -1,9 +1,6 @@
 """Whose encoder is judged: an encoder folder, a model of timm, or any torch module that a Python function returns."""
 
 import hashlib
-import importlib
-import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +16,7 @@ from vivi.nn.export import LoadedEncoder, load_encoder
 from vivi.nn.norm import commit_running_averages
 from vivi.nn.timm_model import TimmModel
 from vivi.nn.timm_pretrained import load_timm_folder
+from vivi.transfer.user_module import PYTHON, first_line, user_module
 
 OURS = "RGB in [-1, 1]"
 _LEGAL = "give an encoder folder, timm:NAME, timm:local-dir:FOLDER or python:MODULE:FUNCTION"
@@ -78,7 +76,7 @@ class Backbone:
         except Exception as error:  # a module of the user's may raise anything
             made_for = f"it was made for {self.image_size}" if self.image_size else "it may be made for another size"
             raise ViviError(
-                f"{self.name} does not take images of {size} x {size} pixels ({_first_line(error)}): {made_for}, "
+                f"{self.name} does not take images of {size} x {size} pixels ({first_line(error)}): {made_for}, "
                 f"set it with --set image_size={self.image_size or 'N'}"
             ) from error
         finally:
@@ -104,7 +102,7 @@ def open_backbone(spec: str) -> Backbone:
         ViviError: there is no such encoder, or it is not usable.
     """
     kind, colon, rest = spec.partition(":")
-    openers = {"timm": _of_timm, "python": _of_function}
+    openers = {"timm": _of_timm, PYTHON: _of_function}
     if colon and kind in openers and not Path(spec).exists():
         return openers[kind](spec, rest)
     return _of_folder(spec)
@@ -166,7 +164,8 @@ def _of_folder(spec: str) -> Backbone:
 
 def _of_timm(spec: str, rest: str) -> Backbone:
     if rest.startswith(_LOCAL):
-        model = load_timm_folder(Path(rest.removeprefix(_LOCAL)))
+        folder = Path(rest.removeprefix(_LOCAL)).resolve()  # whoever does the runs may be in another folder
+        model = load_timm_folder(folder)
         mean_C, std_C = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
 
         def standardised(images_BCHW: Tensor) -> Tensor:
@@ -174,8 +173,9 @@ def _of_timm(spec: str, rest: str) -> Backbone:
             return (images_BCHW.float() / 255 - mean_C.to(device)) / std_C.to(device)
 
         about = f"RGB in [0, 1], less {list(model.mean)}, over {list(model.std)}"
+        found = f"timm:{_LOCAL}{folder}"
         return _described(
-            spec, model.module, name=model.name, preprocess=standardised, about=about, made_for=model.size
+            found, model.module, name=model.name, preprocess=standardised, about=about, made_for=model.size
         )
     config = TimmModel(name=rest)
     module = config.build(generator=torch_generator(0, step=0, purpose="encoder"))
@@ -184,18 +184,9 @@ def _of_timm(spec: str, rest: str) -> Backbone:
 
 
 def _of_function(spec: str, rest: str) -> Backbone:
-    module_name, _, name = rest.partition(":")
-    if not module_name or not name:
-        raise ViviError(f"{spec}: write it as python:MODULE:FUNCTION, e.g. python:my_models:resnet")
-    if os.getcwd() not in sys.path:  # noqa: PTH109 (compared with texts)
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    try:
-        function = getattr(importlib.import_module(module_name), name)
-        module = function()
-    except Exception as error:  # a module of the user's may raise anything
-        raise ViviError(f"{spec}: {type(error).__name__}: {_first_line(error)}; mend the function") from error
-    if not isinstance(module, nn.Module) or not isinstance(getattr(module, "feature_dim", None), int):
-        raise ViviError(f"{spec}: it must return a torch.nn.Module with the whole number `feature_dim`")
+    module = user_module(spec)
+    if not isinstance(getattr(module, "feature_dim", None), int):
+        raise ViviError(f"{spec}: its module must have the whole number `feature_dim`, features of an image")
     given = getattr(module, "preprocess", None)
     about = OURS if given is None else f"preprocess of {rest}"
     size = getattr(module, "image_size", None)
@@ -222,7 +213,3 @@ def _described(
         preprocess=preprocess,
         preprocessing=about,
     )
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

@@ -18,6 +18,7 @@ from vivi.nn.norm import commit_running_averages
 from vivi.optim import SGD, set_learning_rate
 from vivi.transfer.backbones import Backbone, preserved
 from vivi.transfer.curve import Curve, Sums
+from vivi.transfer.heads import named_classes
 from vivi.transfer.image_sets import ImageSet
 from vivi.transfer.recipe import Recipe, SGDSetting
 from vivi.transfer.shuffled import ShuffledStream
@@ -52,7 +53,8 @@ class Finding:
     """(steps done, mean loss and accuracy on the training batches since the point before); a loss that is not finite
     is None."""
     diverged: bool
-    """Whether the loss was infinite or undefined at some point; training then ended there."""
+    """Whether the loss was infinite or undefined at some point; training then ended there. Undefined logits are wrong
+    answers, so such a run is chosen only where no other is better."""
     unreadable: tuple[tuple[str, str], ...]
     """Name and reason of images that could not be read, to learn from or to judge on."""
 
@@ -107,7 +109,8 @@ def finetune(
                 "another protocol"
             ) from error
         except torch._dynamo.exc.TorchDynamoException as error:
-            raise ViviError(f"torch.compile fails here ({type(error).__name__}): --set mode.compile=false") from error
+            kind = type(error).__name__
+            raise ViviError(f"torch.compile fails here ({kind}): --set mode.precision.compile=false") from error
         correct = _count_correct(backbone, head, judged=judged, precision=precision, batch=recipe.batch)
     return Finding(
         correct=correct,
@@ -182,7 +185,7 @@ def _count_correct(backbone: Backbone, head: nn.Linear, *, judged: ImageSet, pre
     for images_BCSS, labels_B in judged.once(batch=batch):
         with precision.autocast(device):
             features_BD = module(_laid_out(backbone.preprocess(images_BCSS)))
-        right += (head(features_BD.float()).argmax(dim=1) == labels_B).sum()
+        right += (named_classes(head(features_BD.float())) == labels_B).sum()
     return int(right)
 
 

@@ -1,14 +1,11 @@
 """Whatever names the classes of ImageNet on images: an encoder folder with its classifier, a model of timm, or any."""
 
-import importlib
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import printable
@@ -16,9 +13,10 @@ from vivi.nn.export import load_encoder
 from vivi.nn.timm_classifier import load_timm_classifier
 from vivi.transfer.backbones import OURS, scaled, weights_fingerprint
 from vivi.transfer.pictures import CENTRE_CROP
+from vivi.transfer.user_module import PYTHON, user_module
 
-TIMM, PYTHON = "timm:", "python:"
-"""What stands before the name of a model of timm, and before a function of the user's."""
+TIMM = "timm:"
+"""What stands before the name of a model of timm."""
 CROPPED = CENTRE_CROP.removesuffix(OURS)
 """What happens to an image before its pixels are scaled, in words for results."""
 _SIZE = 224
@@ -60,7 +58,7 @@ def open_classifier(source: str, *, device: torch.device | str) -> FrameClassifi
     """
     if source.startswith(TIMM):
         return _timm(source, device=device)
-    if source.startswith(PYTHON):
+    if source.startswith(f"{PYTHON}:"):
         return _function(source, device=device)
     return _encoder(Path(source), device=device)
 
@@ -103,9 +101,9 @@ def _timm(source: str, *, device: torch.device | str) -> FrameClassifier:
 
 
 def _function(source: str, *, device: torch.device | str) -> FrameClassifier:
-    module = _called(source)
+    module = user_module(source)
     module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    name = source.removeprefix(PYTHON)
+    name = source.removeprefix(f"{PYTHON}:")
     preprocess = getattr(module, "preprocess", None)
     classes, size = getattr(module, "classes", None), int(getattr(module, "image_size", None) or _SIZE)
     logits = _finite(lambda images_BCHW: module((preprocess or scaled)(images_BCHW)), name, device)
@@ -122,22 +120,6 @@ def _function(source: str, *, device: torch.device | str) -> FrameClassifier:
         outputs=outputs,
         logits=logits,
     )
-
-
-def _called(source: str) -> nn.Module:
-    module_name, _, name = source.removeprefix(PYTHON).partition(":")
-    if not module_name or not name:
-        raise ViviError(f"{source}: write it as python:MODULE:FUNCTION, e.g. python:my_models:resnet")
-    if os.getcwd() not in sys.path:  # noqa: PTH109 (compared with texts)
-        sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    try:
-        module = getattr(importlib.import_module(module_name), name)()
-    except Exception as error:  # a module of the user's may raise anything
-        told = " ".join(str(error).split())
-        raise ViviError(f"{source}: {type(error).__name__}: {told}; mend the function") from error
-    if not isinstance(module, nn.Module):
-        raise ViviError(f"{source}: it must return a torch.nn.Module, which gives logits for images")
-    return module
 
 
 def _finite(logits: Callable[[Tensor], Tensor], name: str, device: torch.device | str) -> Callable[[Tensor], Tensor]:

@@ -33,12 +33,21 @@ class TrainedHead:
     curve: Curve
 
     def predictions(self, features_MD: Tensor) -> Tensor:
-        """Classes_M that it names, on the CPU."""
+        """Classes_M that it names, on the CPU, see `named_classes`."""
         parts = [
-            torch.addmm(self.bias_C, part_MD.to(self.bias_C.device), self.weight_DC).argmax(dim=1)
+            named_classes(torch.addmm(self.bias_C, part_MD.to(self.bias_C.device), self.weight_DC))
             for part_MD in features_MD.split(8192)
         ]
         return torch.cat(parts).cpu()
+
+
+def named_classes(logits_BC: Tensor) -> Tensor:
+    """Classes_B of the largest logits; -1, which is always wrong, where one is undefined.
+
+    The largest of undefined logits would be class 0, and a run that diverged would score the share of that class: on
+    diabetic retinopathy 73.6 %, more than any good run.
+    """
+    return logits_BC.argmax(dim=1).where(~logits_BC.isnan().any(dim=1), -1)
 
 
 @torch.no_grad()

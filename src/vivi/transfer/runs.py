@@ -6,9 +6,9 @@ A file is written whole and last, so what is there is done.
 import fcntl
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from vivi.transfer.modes import Attempt, Exam
 from vivi.transfer.pixels import Squash
 from vivi.transfer.protocol import FINAL, SWEEP, VtabProtocol
 from vivi.transfer.recipe import Setting
-from vivi.transfer.sources import TaskSource
+from vivi.transfer.sources import TaskSource, fingerprint
 from vivi.transfer.task import OpenedTask, Split
 
 FORMAT, VERSION = "vivi-finetune", 1
@@ -57,9 +57,16 @@ class Run:
 
 
 def argument_of(
-    runs: Sequence[Run], *, out: Path, backbone: Backbone, source: TaskSource, protocol: VtabProtocol, device: str
+    runs: Sequence[Run],
+    *,
+    out: Path,
+    backbone: Backbone,
+    source: TaskSource,
+    examples: Mapping[str, str],
+    protocol: VtabProtocol,
+    device: str,
 ) -> dict[str, Any]:
-    """What `do_runs` is handed for some runs of one task and stage: JSON values."""
+    """What `do_runs` is handed for some runs of one task and stage: JSON values; `examples` as `TaskFacts` has them."""
     settings = [each.name for each in protocol.settings]
     return {
         "out": str(out.resolve()),
@@ -67,6 +74,7 @@ def argument_of(
         "fingerprint": backbone.fingerprint,
         "task": runs[0].task,
         "source": dump(source),
+        "examples": {split: examples[split] for split in _splits(protocol, stage=runs[0].stage)},
         "protocol": dump(protocol),
         "stage": runs[0].stage,
         "attempts": [[settings.index(run.setting.name), run.repeat] for run in runs],
@@ -84,18 +92,21 @@ def do_runs(argument: dict[str, Any]) -> list[str]:
         The paths of the files.
 
     Raises:
-        ViviError: the encoder is another than the study's, or see `Mode.judge`.
+        ViviError: the encoder or the examples are others than the study's, or see `Mode.judge`.
     """
     torch.set_num_threads(argument["threads"])
     out, stage = Path(argument["out"]), argument["stage"]
     protocol = load(argument["protocol"], VtabProtocol)
     attempts = [Attempt(protocol.settings[at], repeat) for at, repeat in argument["attempts"]]
-    opened = _opened(json.dumps(argument["source"]))
+    source = json.dumps(argument["source"])
+    opened = _opened(source)
     train, judged = _splits(protocol, stage=stage)
     device = _own_device(argument["device"], out)
-    images = partial(
-        _images, json.dumps(argument["source"]), squash=protocol.squash, threads=argument["threads"], device=device
-    )
+
+    def images(split: Split) -> ImageSet:
+        of = argument["examples"][split]
+        return _images(source, split, of, squash=protocol.squash, threads=argument["threads"], device=device)
+
     began = time.perf_counter()
     exam = Exam(
         backbone=_backbone(argument["encoder"], argument["fingerprint"], device),
@@ -159,9 +170,16 @@ def _opened(source: str) -> OpenedTask:
 
 
 @lru_cache(maxsize=4)
-def _images(source: str, split: Split, *, squash: Squash, threads: int, device: torch.device) -> ImageSet:
-    """Images of a split; all runs of a task in a process share them."""
-    return image_set(_opened(source).splits[split], squash=squash, threads=threads, device=device)
+def _images(source: str, split: Split, known: str, *, squash: Squash, threads: int, device: torch.device) -> ImageSet:
+    """Images of a split, seen to be those that the study knows; all runs of a task in a process share them."""
+    opened = _opened(source)
+    examples = opened.splits[split]
+    if fingerprint(examples) != known:
+        raise ViviError(
+            f"{opened.task.name}, {split}: other examples here than when the study began: give every machine the same "
+            "files, and do not change them while a study runs"
+        )
+    return image_set(examples, squash=squash, threads=threads, device=device)
 
 
 @lru_cache(maxsize=1)
@@ -177,18 +195,24 @@ def _backbone(spec: str, fingerprint: str, device: torch.device) -> Backbone:
 
 @lru_cache(maxsize=1)
 def _own_device(name: str, out: Path) -> torch.device:
-    """The device of this process: where there are several GPUs, one that no other process of the study has taken."""
+    """The device of this process: of several GPUs the one that fewest other processes of the study have taken."""
     device = find_device(name)
     count = torch.cuda.device_count()
     if device.type != "cuda" or device.index is not None or count < 2:
         return device
-    for number in range(count):
-        file = (out / f".gpu-{number}").open("a")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            continue
-        _HELD.append(file)  # the lock lives as long as the process
-        return torch.device("cuda", number)
-    raise ViviError(f"all {count} GPUs are taken: use --jobs {count}, or --device cuda:N for one of them")
+    taken = 0
+    while not _is_locked(out / f".gpu-{taken % count}-{taken // count}"):
+        taken += 1
+    return torch.device("cuda", taken % count)
+
+
+def _is_locked(path: Path) -> bool:
+    """Lock a file for as long as this process lives, if no other process has."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _HELD.append(file)
+    return True

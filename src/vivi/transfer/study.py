@@ -5,7 +5,6 @@ runs/TASK/RUN.json       written by whoever does the run
 results.json             written from these files whenever something has changed
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from vivi.core.files import read_json, remove_temporaries, write_json
 from vivi.transfer.backbones import Backbone
 from vivi.transfer.protocol import VtabProtocol
 from vivi.transfer.runs import FORMAT, RUNS, VERSION, Run
+from vivi.transfer.sources import fingerprint
 from vivi.transfer.task import Group, OpenedTask
 
 STUDY_FORMAT, STUDY_VERSION = "vivi-vtab-study", 1
@@ -38,8 +38,8 @@ class TaskFacts:
     origin: str
     is_official: bool
     remarks: list[str]
-    labels: str
-    """Changes with the labels of these splits and their order."""
+    examples: dict[str, str]
+    """The fingerprint of each, see `sources.fingerprint`."""
 
     @classmethod
     def of(cls, opened: OpenedTask, protocol: VtabProtocol) -> "TaskFacts":
@@ -50,9 +50,6 @@ class TaskFacts:
         """
         protocol.check(opened)
         splits = {name: opened.splits[name] for name in dict.fromkeys(protocol.splits.all)}
-        digest = hashlib.sha256()
-        for name, examples in splits.items():
-            digest.update(f"{name} {len(examples)}\n".encode() + examples.labels_N.astype("<i8").tobytes())
         return cls(
             title=opened.task.title,
             group=opened.task.group,
@@ -61,7 +58,7 @@ class TaskFacts:
             origin=opened.origin,
             is_official=opened.is_official,
             remarks=list(opened.remarks),
-            labels=digest.hexdigest()[:12],
+            examples={name: fingerprint(examples) for name, examples in splits.items()},
         )
 
 
@@ -81,12 +78,31 @@ class StudyFolder:
             ViviError: the folder holds another study or something else; the text names what differs.
         """
         remove_temporaries(self.path)
-        ours: dict[str, Any] = {"encoder": backbone.described(), "protocol": dump(protocol), "tasks": _plain(tasks)}
+        begun, ours = self.check(backbone, protocol, tasks), _plain(tasks)
+        if begun is None:
+            record = {"encoder": backbone.described(), "protocol": dump(protocol), "tasks": ours}
+            write_json(self.path / STUDY, {"format": STUDY_FORMAT, "version": STUDY_VERSION, **record})
+            return dict(tasks)
+        joined = begun["tasks"] | ours
+        if joined != begun["tasks"]:
+            write_json(self.path / STUDY, begun | {"tasks": joined})
+        return {name: TaskFacts(**facts) for name, facts in joined.items()}
+
+    def check(
+        self, backbone: Backbone, protocol: VtabProtocol, tasks: Mapping[str, TaskFacts]
+    ) -> dict[str, Any] | None:
+        """What study.json says of the study that was begun here, if any; nothing is written.
+
+        Raises:
+            ViviError: see `claim`.
+        """
+        if not self.path.exists():
+            return None
         if not (self.path / STUDY).exists():
             self._refuse_foreign()
-            write_json(self.path / STUDY, {"format": STUDY_FORMAT, "version": STUDY_VERSION, **ours})
-            return dict(tasks)
+            return None
         begun = self._begun()
+        ours: dict[str, Any] = {"encoder": backbone.described(), "protocol": dump(protocol), "tasks": _plain(tasks)}
         shared = {name: begun["tasks"].get(name, facts) for name, facts in ours["tasks"].items()}
         changes = [
             *differences(
@@ -101,10 +117,7 @@ class StudyFolder:
                 + (f" and {len(changes) - 3} more" if len(changes) > 3 else "")
                 + ": choose another --out, or give the same encoder, data and settings to go on"
             )
-        joined = begun["tasks"] | ours["tasks"]
-        if joined != begun["tasks"]:
-            write_json(self.path / STUDY, begun | {"tasks": joined})
-        return {name: TaskFacts(**facts) for name, facts in joined.items()}
+        return begun
 
     def is_done(self, run: Run) -> bool:
         """Whether its result is there."""

@@ -67,7 +67,7 @@ def results(
     chosen = choices(folder, tasks, protocol)
     runs = {task: final_runs(task, choice.setting, protocol) for task, choice in chosen.items()}
     found = {
-        task: _task(folder, chosen[task], facts=tasks[task], runs=finals)
+        task: _task(folder, chosen[task], facts=tasks[task], swept=sweep_runs(task, protocol), runs=finals)
         for task, finals in runs.items()
         if all(folder.is_done(run) for run in finals)
     }
@@ -86,7 +86,10 @@ def results(
     }
 
 
-def _task(folder: StudyFolder, choice: Choice, *, facts: TaskFacts, runs: Iterable[Run]) -> dict[str, Any]:
+def _task(
+    folder: StudyFolder, choice: Choice, *, facts: TaskFacts, swept: Iterable[Run], runs: Iterable[Run]
+) -> dict[str, Any]:
+    sweep = {run.setting.name: folder.result(run) for run in swept}
     repeats = [folder.result(run) for run in runs]
     accuracies = [float(each["accuracy"]) for each in repeats]
     return {
@@ -97,18 +100,24 @@ def _task(folder: StudyFolder, choice: Choice, *, facts: TaskFacts, runs: Iterab
         "total": repeats[0]["total"],
         "setting": repeats[0]["setting"],
         "selected_on": choice.selected_on,
+        "sweep": {name: float(each["accuracy"]) for name, each in sweep.items()},
         "origin": facts.origin,
         "is_official": facts.is_official,
-        "remarks": [*facts.remarks, *_troubles(repeats)],
+        "remarks": [*facts.remarks, *_troubles(repeats, sweep=[*sweep.values()])],
     }
 
 
-def _troubles(repeats: list[dict[str, Any]]) -> list[str]:
+def _troubles(repeats: list[dict[str, Any]], *, sweep: list[dict[str, Any]]) -> list[str]:
     """What to know about the runs of a task."""
-    unreadable = {name for each in repeats for name, _ in each["data"]["unreadable"]}
-    diverged = sum(bool(each["diverged"]) for each in repeats)
+    unreadable = dict(pair for each in (*repeats, *sweep) for pair in each["data"]["unreadable"])
+    count, first = len(unreadable), ": ".join(next(iter(unreadable.items()), ()))
+    told = (
+        f"{count} image{'s' if count > 1 else ''} cannot be read, first {first}; those to be judged on count as wrong"
+    )
+    wild, diverged = (sum(bool(each["diverged"]) for each in runs) for runs in (sweep, repeats))
     return [
-        *([f"{len(unreadable)} images cannot be read; those of the test count as wrong"] if unreadable else []),
+        *([told] if unreadable else []),
+        *([f"{wild} of {len(sweep)} settings diverged in the sweep"] if wild else []),
         *([f"{diverged} of {len(repeats)} runs diverged"] if diverged else []),
     ]
 

@@ -170,6 +170,7 @@ class _Session:
             out=study.folder.path,
             backbone=study.backbone,
             source=study.sources[runs[0].task],
+            examples=study.facts[runs[0].task].examples,
             protocol=study.protocol,
             device=self.device,
         )

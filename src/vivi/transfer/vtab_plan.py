@@ -43,18 +43,21 @@ def plan(
     """
     workers = number_of_jobs(jobs, device=device)
     study = open_study(encoder, data=data, out=out, tasks=tasks, folders=folders, protocol=protocol)
+    study.folder.check(study.backbone, protocol, study.facts)
     found = study.choices()
     sure = study.sweeps() + study.finals(found)
     possible = study.possible_finals(found)
     least = study.load(sure + [unit for each in possible for unit in each[0]])
     most = study.load(sure + [unit for each in possible for unit in each[-1]])
-    speed = measured_speed(study.backbone, protocol, device=find_device(device))
-    left = sum(map(len, sure)) + sum(len(unit) for each in possible for unit in each[-1])
+    where = find_device(device)
+    speed = measured_speed(study.backbone, protocol, device=where)
+    abreast = 1 if where.type == "cpu" else workers  # the measured step had all cores, which jobs share
+    left = sum(map(len, sure)) + sum(max(sum(map(len, units)) for units in each) for each in possible)
     return Plan(
         tasks=tuple(study.sources),
         runs=study.runs,
         done=study.runs - left,
         least=least,
         most=most,
-        seconds=(speed.seconds(least) / workers, speed.seconds(most) / workers),
+        seconds=(speed.seconds(least) / abreast, speed.seconds(most) / abreast),
     )
