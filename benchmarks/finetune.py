@@ -2,7 +2,7 @@
 
     python benchmarks/finetune.py
 
-First table: images a second of `vivi.transfer.finetune.finetune` on 1000 images in memory, and of a loop that does
+First table: images a second of `vivi.transfer.vtab.finetune.finetune` on 1000 images in memory, and of a loop that does
 nothing but draw rows, encode, go back and update the same network; the goal is a ratio of at least 0.95. Second table:
 head updates a second for the four heads of VTAB's sweep on frozen features. Both take turns in one process; ratios are
 of turns that follow one another, and their median counts. On the CPU a second is one of CPU time.
@@ -21,12 +21,12 @@ from torch.nn import functional
 from vivi.core.seeds import torch_generator
 from vivi.nn.norm import commit_running_averages
 from vivi.nn.resnet_v2 import ResNetV2
-from vivi.transfer.backbones import OURS, Backbone, scaled
-from vivi.transfer.finetune import Precision, finetune, zero_head
-from vivi.transfer.heads import HeadRun, train_heads
-from vivi.transfer.image_sets import ResidentImages
-from vivi.transfer.recipe import Recipe, SGDSetting
-from vivi.transfer.shuffled import ShuffledStream
+from vivi.transfer.vtab.backbones import OURS, Backbone, scaled
+from vivi.transfer.vtab.finetune import Precision, finetune, zero_head
+from vivi.transfer.vtab.heads import HeadRun, train_heads
+from vivi.transfer.vtab.image_sets import ResidentImages
+from vivi.transfer.vtab.recipe import Recipe, SGDSetting
+from vivi.transfer.vtab.shuffled import ShuffledStream
 
 EXAMPLES, CLASSES = 1000, 100
 RATE = 0.01

@@ -7,7 +7,7 @@ from tests.reference.encoder_folder import save
 from vivi.core.errors import CheckpointError, ViviError
 from vivi.core.seeds import torch_generator
 from vivi.nn.timm_model import TimmModel
-from vivi.transfer.backbones import open_backbone
+from vivi.transfer.vtab.backbones import open_backbone
 
 pytestmark = pytest.mark.extras
 

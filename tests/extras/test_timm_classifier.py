@@ -2,12 +2,9 @@
 
 import json
 
-import huggingface_hub
 import numpy as np
 import pytest
 import safetensors.torch
-import timm
-import timm.data
 import torch
 from PIL import Image
 from tests.reference import vid_robust_folder as folder
@@ -15,10 +12,13 @@ from tests.reference.vid_robust_folder import frame
 
 from vivi.core.errors import CheckpointError, ConfigError
 from vivi.nn.timm_classifier import load_timm_classifier
-from vivi.transfer.frame_classifiers import open_classifier
-from vivi.transfer.robustness import judge, load_centre
+from vivi.transfer.robust.frame_classifiers import open_classifier
+from vivi.transfer.robust.judge import judge, load_centre
 
 pytestmark = pytest.mark.extras
+huggingface_hub = pytest.importorskip("huggingface_hub")
+timm = pytest.importorskip("timm")
+pytest.importorskip("timm.data")
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 

@@ -12,13 +12,13 @@ import pytest
 from tests.reference.tiny_networks import FLAT
 from tests.reference.tiny_tasks import in_process, opened
 
-import vivi.transfer.opened_study as opened_study
-import vivi.transfer.runs as runs_module
-import vivi.transfer.sources as sources
+import vivi.transfer.vtab.opened_study as opened_study
+import vivi.transfer.vtab.runs as runs_module
+import vivi.transfer.vtab.sources as sources
 from vivi.core.config import override
-from vivi.transfer.protocol import VtabProtocol
 from vivi.transfer.task import OpenedTask
-from vivi.transfer.vtab import VtabResults, vtab
+from vivi.transfer.vtab.judge import VtabResults, vtab
+from vivi.transfer.vtab.protocol import VtabProtocol
 
 TINY = override(
     VtabProtocol(learning_rates=(0.1, 0.001), steps=(2, 6), image_size=8), ["recipe.batch=8", "recipe.buffer=40"]

@@ -16,12 +16,12 @@ from vivi import cli
 from vivi.cli.vtab import asked_protocol, engine_options
 from vivi.console.vtab import duration, means
 from vivi.core.errors import ViviError
-from vivi.transfer.modes import LinearProbe
-from vivi.transfer.protocol import VtabProtocol
-from vivi.transfer.runs import Run
-from vivi.transfer.study import TaskFacts
-from vivi.transfer.vtab_plan import plan
-from vivi.transfer.workload import Load, in_units, load_of
+from vivi.transfer.vtab.modes import LinearProbe
+from vivi.transfer.vtab.plan import plan
+from vivi.transfer.vtab.protocol import VtabProtocol
+from vivi.transfer.vtab.runs import Run
+from vivi.transfer.vtab.study import TaskFacts
+from vivi.transfer.vtab.workload import Load, in_units, load_of
 
 Painter = Callable[[Path, str, int], None]
 COLOURS = ("red", "green", "blue")

@@ -14,9 +14,9 @@ from tests.reference.tiny_tasks import examples, in_process, opened
 
 from vivi.core.errors import ViviError
 from vivi.core.work import Unit
-from vivi.transfer.modes import LinearProbe, Neighbours
 from vivi.transfer.suites import VTAB
 from vivi.transfer.task import OpenedTask
+from vivi.transfer.vtab.modes import LinearProbe, Neighbours
 
 
 def test_the_runs_and_results_of_a_study(study: Study, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def robust(encoder: str, *, data: Path, out: Path, batch: int = 64, device: str 
     from vivi.console.base import feature_progress
     from vivi.console.robust import show_robustness
     from vivi.core.world import find_device
-    from vivi.transfer.robustness import judge
+    from vivi.transfer.robust.judge import judge
 
     with feature_progress("Frames") as progress:
         result = judge(encoder, data=data, out=out, batch=batch, device=find_device(device), progress=progress)

@@ -21,7 +21,7 @@ def show(root: Path | None = None) -> None:
         The folder that holds the data sets.
     """
     from vivi.console.tasks import show_tasks
-    from vivi.transfer.finding import survey
+    from vivi.transfer.data_root.finding import survey
     from vivi.transfer.suites import VTAB
 
     show_tasks(VTAB, found=None if root is None else survey(root, VTAB))
@@ -46,7 +46,7 @@ def check(
         Decode all images, not only the 1000 that are learned from.
     """
     from vivi.console.tasks import check_progress, show_checked
-    from vivi.transfer.checking import check_root
+    from vivi.transfer.data_root.checking import check_root
     from vivi.transfer.suites import chosen
 
     with check_progress() as progress:

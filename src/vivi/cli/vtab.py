@@ -10,7 +10,7 @@ from vivi.cli.app import app
 from vivi.core.errors import ConfigError, ViviError
 
 if TYPE_CHECKING:
-    from vivi.transfer.protocol import VtabProtocol
+    from vivi.transfer.vtab.protocol import VtabProtocol
 
 _RAY_THREADS = 8
 """Threads that decode for a run on a GPU of a cluster."""
@@ -69,8 +69,8 @@ def vtab(
         Say how many runs and images there are and about how long they would take, and do nothing.
     """
     from vivi.console.vtab import show_plan, show_vtab, vtab_progress
-    from vivi.transfer.vtab import vtab as run_vtab
-    from vivi.transfer.vtab_plan import plan
+    from vivi.transfer.vtab.judge import vtab as run_vtab
+    from vivi.transfer.vtab.plan import plan
 
     protocol = asked_protocol(version, examples, mode, steps_scale=steps_scale, assignments=set_)
     asked: dict[str, Any] = {"data": data, "out": out, "tasks": task, "folders": folder, "protocol": protocol}
@@ -96,8 +96,8 @@ def asked_protocol(
         ConfigError: an illegal value.
     """
     from vivi.core.config import build, override
-    from vivi.transfer.modes import MODES
-    from vivi.transfer.protocol import VtabProtocol
+    from vivi.transfer.vtab.modes import MODES
+    from vivi.transfer.vtab.protocol import VtabProtocol
 
     if not 0 < steps_scale < float("inf"):
         raise ConfigError(f"--steps-scale {steps_scale}: must be a number above 0")

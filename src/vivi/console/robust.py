@@ -8,7 +8,7 @@ from rich.table import Table
 from vivi.console.base import console, plain
 
 if TYPE_CHECKING:
-    from vivi.transfer.robustness import Robustness
+    from vivi.transfer.robust.judge import Robustness
 
 _SHOWN = 5
 

@@ -11,8 +11,8 @@ from vivi.console.base import Bar, console, plain
 from vivi.core.errors import ViviError
 
 if TYPE_CHECKING:
-    from vivi.transfer.checking import Checked
-    from vivi.transfer.finding import Found
+    from vivi.transfer.data_root.checking import Checked
+    from vivi.transfer.data_root.finding import Found
     from vivi.transfer.task import Task
 
 SHOWN = 3

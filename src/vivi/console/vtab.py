@@ -11,13 +11,13 @@ from rich.table import Table
 from vivi.console.base import Bar, console, plain
 
 if TYPE_CHECKING:
-    from vivi.transfer.vtab import VtabProgress, VtabResults
-    from vivi.transfer.vtab_plan import Plan
+    from vivi.transfer.vtab.judge import VtabProgress, VtabResults
+    from vivi.transfer.vtab.plan import Plan
 
 
 @contextmanager
 def vtab_progress() -> Iterator[Callable[["VtabProgress"], None]]:
-    """A bar for `vivi.transfer.vtab.vtab` over image passes, which take equal time; runs do not."""
+    """A bar for `vivi.transfer.vtab.judge.vtab` over image passes, which take equal time; runs do not."""
     began = time.monotonic()
     with Bar("VTAB", unit="image passes") as bar:
 

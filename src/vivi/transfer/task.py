@@ -1,7 +1,7 @@
 """A downstream task: what it asks, which files it needs, and how these become labelled examples.
 
 A task is a value. Where its files come from is one of two: the lists of the vtab-1k folder that the field passes round
-(`vivi.transfer.list_folder`), or the files of the original data set, which `Task.read` knows.
+(`vivi.transfer.data_root.list_folder`), or the files of the original data set, which `Task.read` knows.
 """
 
 from collections.abc import Callable, Sequence

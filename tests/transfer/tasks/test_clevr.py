@@ -8,7 +8,7 @@ from tests.reference.natural_sets import pixels, slow_order
 from tests.reference.structured_sets import write_clevr
 
 from vivi.core.errors import ViviError
-from vivi.transfer.opening import open_parts
+from vivi.transfer.data_root.opening import open_parts
 from vivi.transfer.tasks.clevr import TASKS, read_clevr_count, read_clevr_dist
 
 COUNT, DIST = TASKS
@@ -39,7 +39,7 @@ def test_the_scenes_of_both_parts(task, labels, folder):
 
 def test_the_official_sizes_give_the_known_order(tmp_path, monkeypatch):
     """Golden vectors of the order, through the reader; no images are there, and objects say nothing."""
-    monkeypatch.setattr("vivi.transfer.image_list.require_files", lambda *_, **__: None)
+    monkeypatch.setattr("vivi.transfer.formats.image_list.require_files", lambda *_, **__: None)
     (tmp_path / COUNT.folder / "scenes").mkdir(parents=True)
     for part, count in (("train", 70_000), ("val", 15_000)):
         scenes = (f'{{"image_filename":"CLEVR_{part}_{at:06d}.png","objects":[{{}},{{}},{{}}]}}' for at in range(count))

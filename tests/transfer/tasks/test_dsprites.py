@@ -10,7 +10,7 @@ from tests.reference.structured_sets import SPRITES, sprite_labels, sprites, wri
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import ImageError
-from vivi.transfer.opening import open_parts
+from vivi.transfer.data_root.opening import open_parts
 from vivi.transfer.tasks.dsprites import (
     TASKS,
     location_label,

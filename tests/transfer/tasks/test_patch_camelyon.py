@@ -11,7 +11,7 @@ from tests.reference.structured_sets import write_pcam
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import ImageError
-from vivi.transfer.opening import open_parts
+from vivi.transfer.data_root.opening import open_parts
 from vivi.transfer.tasks.patch_camelyon import TASKS, read_patch_camelyon
 
 (TASK,) = TASKS

@@ -7,7 +7,7 @@ from tests.reference.structured_sets import NORB, matrix, norb_pairs, write_norb
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import ImageError
-from vivi.transfer.opening import open_parts
+from vivi.transfer.data_root.opening import open_parts
 from vivi.transfer.tasks.smallnorb import TASKS, azimuth_label, elevation_label, read_smallnorb_azi
 
 AZIMUTH, ELEVATION = TASKS

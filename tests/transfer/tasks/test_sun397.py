@@ -19,7 +19,7 @@ from tests.reference.natural_sets import (
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import ImageError
-from vivi.transfer.opening import open_parts
+from vivi.transfer.data_root.opening import open_parts
 from vivi.transfer.task import Sizes
 from vivi.transfer.tasks.sun397 import TASKS, read_as_tfds, read_sun397
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vivi.core.errors import ViviError
-from vivi.transfer.image_list import keyed_images
+from vivi.transfer.formats.image_list import keyed_images
 from vivi.transfer.subset import cut, tfds_order
 from vivi.transfer.task import Parts, Sizes, Task
 

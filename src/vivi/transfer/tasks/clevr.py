@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vivi.core.errors import ViviError
-from vivi.transfer.buckets import bucket
-from vivi.transfer.image_list import inside, keyed_images
+from vivi.transfer.formats.image_list import inside, keyed_images
 from vivi.transfer.subset import cut
 from vivi.transfer.task import Examples, Parts, Sizes, Task
+from vivi.transfer.tasks.buckets import bucket
 
 FEWEST, MOST = 3, 10
 """Objects of a scene."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from vivi.core.errors import ViviError
 from vivi.transfer.formats.example import Example
-from vivi.transfer.records import index_examples
+from vivi.transfer.formats.records import index_examples
 from vivi.transfer.subset import tfds_order
 from vivi.transfer.task import Examples, Parts, Sizes, Task
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vivi.core.errors import ViviError
-from vivi.transfer.image_list import inside, keyed_images, numbered_lines
+from vivi.transfer.formats.image_list import inside, keyed_images, numbered_lines
 from vivi.transfer.task import Parts, Sizes, Task
 
 LISTS = {"train": "train1.txt", "validation": "val1.txt", "test": "test1.txt"}

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivi.core.errors import ViviError
+from vivi.transfer.formats.image_list import keyed_images
 from vivi.transfer.formats.matlab import read_mat, whole_numbers
-from vivi.transfer.image_list import keyed_images
 from vivi.transfer.task import Examples, Parts, Sizes, Task
 
 

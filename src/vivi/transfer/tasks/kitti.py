@@ -11,9 +11,9 @@ import numpy as np
 
 from vivi.core.errors import ViviError
 from vivi.core.files import read_text
-from vivi.transfer.buckets import bucket
-from vivi.transfer.image_list import keyed_images
+from vivi.transfer.formats.image_list import keyed_images
 from vivi.transfer.task import Examples, Parts, Sizes, Task
+from vivi.transfer.tasks.buckets import bucket
 
 VEHICLES = ("Car", "Van", "Truck")
 EDGES = (-100.0, 8.0, 20.0, 999.0)

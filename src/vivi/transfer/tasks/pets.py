@@ -4,7 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from vivi.core.errors import ViviError
-from vivi.transfer.image_list import inside, keyed_images, numbered_lines, whole_number
+from vivi.transfer.formats.image_list import inside, keyed_images, numbered_lines, whole_number
 from vivi.transfer.subset import cut
 from vivi.transfer.task import Examples, Parts, Sizes, Task
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vivi.transfer.class_folders import read_class_folders
+from vivi.transfer.formats.class_folders import read_class_folders
 from vivi.transfer.task import Parts, Sizes, Task
 
 CLASSES = (

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from vivi.core.errors import ViviError
 from vivi.core.files import read_text
-from vivi.transfer.image_list import keyed_images
+from vivi.transfer.formats.image_list import keyed_images
+from vivi.transfer.formats.tfds_pixels import read_as_stored, scaled
 from vivi.transfer.task import Examples, Parts, Sizes, Task
-from vivi.transfer.tfds_pixels import read_as_stored, scaled
 
 LEVELS = ("0", "1", "2", "3", "4")
 PUBLIC, PRIVATE = "Public", "Private"

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivi.core.errors import ViviError
-from vivi.transfer.image_list import inside, keyed_images, numbered_lines
+from vivi.transfer.formats.image_list import inside, keyed_images, numbered_lines
+from vivi.transfer.formats.tfds_pixels import read_as_stored, scaled
 from vivi.transfer.task import Parts, Sizes, Task
-from vivi.transfer.tfds_pixels import read_as_stored, scaled
 
 LISTS = {"train": "sun397_tfds_tr.txt", "validation": "sun397_tfds_va.txt", "test": "sun397_tfds_te.txt"}
 """Split of TFDS -> its list."""

@@ -1,0 +1,1 @@
+"""ImageNet-Vid-Robust."""

@@ -1,0 +1,1 @@
+"""VTAB's protocol: one run, a study of many, and what it found."""
