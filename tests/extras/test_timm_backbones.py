@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tests.reference.encoder_folder import save
 
 from vivi.core.errors import CheckpointError, ViviError
@@ -13,21 +14,37 @@ pytestmark = pytest.mark.extras
 
 
 def test_random_weights_by_name():
-    backbone = open_backbone("timm:test_resnet")
+    backbone = open_backbone("timm:random:test_resnet")
     module = TimmModel(name="test_resnet").build(generator=torch_generator(0, step=0, purpose="encoder"))
     assert backbone.feature_dim == module.feature_dim
     for name, tensor in module.state_dict().items():
         assert torch.equal(tensor, backbone.module.state_dict()[name])
-    assert backbone.fingerprint == open_backbone("timm:test_resnet").fingerprint
+    assert backbone.fingerprint == open_backbone("timm:random:test_resnet").fingerprint
     backbone.check_size(64)
 
 
 def test_a_vit_of_one_size_refuses_images_of_another_in_one_line():
-    backbone = open_backbone("timm:vit_tiny_patch16_224")
+    backbone = open_backbone("timm:random:vit_tiny_patch16_224")
     backbone.check_size(224)
     with pytest.raises(ViviError, match=r"does not take images of 64 x 64 pixels .*--set image_size=") as caught:
         backbone.check_size(64)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_alone_means_pretrained_weights_and_nothing_is_downloaded(monkeypatch, tmp_path):
+    saved(tmp_path / "m")
+    with pytest.raises(CheckpointError, match=r"the weights of timm's resnet50.a1_in1k are not here and nothing is"):
+        open_backbone("timm:resnet50.a1_in1k")
+    with pytest.raises(ViviError, match=r"timm has no pretrained model 'resnet_50'.*did you mean"):
+        open_backbone("timm:resnet_50")
+    monkeypatch.setattr("vivi.nn.timm_classifier._cached", lambda _: str(tmp_path / "m" / "model.safetensors"))
+    backbone = open_backbone("timm:test_resnet.r160_in1k")
+    images_BCHW = torch.rand(2, 3, 64, 64)
+    theirs = saved(tmp_path / "again")
+    theirs.load_state_dict(load_file(tmp_path / "m" / "model.safetensors"))
+    theirs.reset_classifier(0)
+    assert torch.equal(backbone.module.eval()(images_BCHW), theirs(images_BCHW))
+    assert backbone.feature_dim == theirs.num_features
 
 
 def saved(folder, **settings):

@@ -32,12 +32,15 @@ def stand_in(put: Callable[[Any, str, Any], None] = setattr) -> dict[str, Opened
     """Let studies find two tasks in memory, by name; what is changed in the dictionary is what they find then."""
     there = {"cifar": opened("cifar"), "svhn": opened("svhn")}
     put(sources, "open_task", lambda task, root: there[task.name])
-    put(
-        opened_study,
-        "survey",
-        lambda root, wanted: [SimpleNamespace(task=task, is_there=task.name in there) for task in wanted],
-    )
+    put(opened_study, "survey", lambda root, wanted: [survey_line(task, there) for task in wanted])
     return there
+
+
+def survey_line(task: Any, there: dict[str, OpenedTask]) -> Any:
+    """What the survey would say: flowers is begun, not whole."""
+    is_begun = task.name in there or (task.name == "oxford_flowers102" and bool(there))
+    missing = ("oxford_flowers102/val200.txt",) if is_begun else (f"{task.name}/train800.txt",)
+    return SimpleNamespace(task=task, is_there=task.name in there, is_begun=is_begun, missing=missing)
 
 
 def run(root: Path, encoder: str = FLAT, **changes: Any) -> VtabResults:

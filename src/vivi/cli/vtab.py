@@ -39,8 +39,8 @@ def vtab(
     Parameters
     ----------
     encoder
-        An encoder folder; timm:NAME, with random weights; timm:local-dir:FOLDER, with its own; or
-        python:MODULE:FUNCTION, any torch module with the attribute feature_dim.
+        An encoder folder; timm:NAME, with pretrained weights; timm:local-dir:FOLDER, with those in a folder;
+        timm:random:NAME, with random ones; or python:MODULE:FUNCTION, any torch module with the attribute feature_dim.
     data
         The folder that holds the tasks, as for `vivi tasks`.
     out

@@ -44,6 +44,8 @@ def show_plan(plan: "Plan") -> None:
     for name, value in rows:
         table.add_row(name, escape(value))
     console().print(table)
+    for line in plan.left_out:
+        plain(f"left out, not whole: {line}")
     plain("Least and most, by which settings are chosen; the time is without reading images.")
 
 
@@ -66,6 +68,8 @@ def show_vtab(found: "VtabResults") -> None:
         plain(f"not VTAB's protocol: {change}")
     for line in means(found.record):
         plain(line)
+    for line in found.left_out:
+        plain(f"left out, not whole: {line}")
     for name, reason in found.failures:
         plain(f"failed: {name}: {reason}")
     plain(f"{found.path}")

@@ -45,20 +45,8 @@ def load_timm_classifier(spec: str) -> TimmClassifier:
         CheckpointError: the weights are not here, cannot be loaded, or have no classifier.
     """
     timm = timm_library()
-    if spec.startswith(FOLDER):
-        return described(from_folder(Path(spec.removeprefix(FOLDER)), timm), timm)
-    settings = timm.get_pretrained_cfg(spec)
-    if settings is None or not settings.hf_hub_id:
-        near = difflib.get_close_matches(spec, timm.list_pretrained(), n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "timm.list_pretrained() names them"
-        raise ConfigError(f"timm has no pretrained model {spec!r}: {hint}")
-    weights = _cached(settings.hf_hub_id)
-    if weights is None:
-        raise CheckpointError(
-            f"the weights of timm's {spec} are not here and nothing is downloaded: fetch them once with "
-            f"`python -c \"import timm; timm.create_model('{spec}', pretrained=True)\"`"
-        )
-    return described(_created(timm, spec, pretrained_cfg_overlay={"file": weights}), timm)
+    folder = spec.removeprefix(FOLDER) if spec.startswith(FOLDER) else None
+    return described(from_folder(Path(folder), timm) if folder is not None else from_cache(spec, timm), timm)
 
 
 def described(module: nn.Module, timm: Any) -> TimmClassifier:
@@ -94,6 +82,27 @@ def from_folder(folder: Path, timm: Any, **settings: Any) -> nn.Module:
         if not any(folder.glob(pattern)):
             raise CheckpointError(f"{folder} has no {pattern}: give a folder that timm saved with safetensors")
     return _created(timm, f"{FOLDER}{folder}", **settings)
+
+
+def from_cache(name: str, timm: Any, **settings: Any) -> nn.Module:
+    """A pretrained model by its name, with or without a tag, from the cache of timm and huggingface_hub.
+
+    Raises:
+        ConfigError: timm has no such pretrained model.
+        CheckpointError: its weights are not here, or cannot be loaded.
+    """
+    known = timm.get_pretrained_cfg(name)
+    if known is None or not known.hf_hub_id:
+        near = difflib.get_close_matches(name, timm.list_pretrained(), n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "timm.list_pretrained() names them"
+        raise ConfigError(f"timm has no pretrained model {name!r}: {hint}")
+    weights = _cached(known.hf_hub_id)
+    if weights is None:
+        raise CheckpointError(
+            f"the weights of timm's {name} are not here and nothing is downloaded: fetch them once with "
+            f"`python -c \"import timm; timm.create_model('{name}', pretrained=True)\"`"
+        )
+    return _created(timm, name, pretrained_cfg_overlay={"file": weights}, **settings)
 
 
 def _created(timm: Any, name: str, **settings: Any) -> nn.Module:

@@ -83,6 +83,11 @@ def test_killed_at_every_run_boundary_the_same_call_ends_the_same(study: Study, 
     assert not list((tmp_path / "out").rglob(".tmp-*"))
 
 
+def test_a_task_that_is_begun_but_not_whole_is_named(study: Study, tmp_path: Path) -> None:
+    assert study().left_out == (f"oxford_flowers102: {tmp_path} lacks oxford_flowers102/val200.txt",)
+    assert study(tasks=["cifar"]).left_out == ()
+
+
 def test_a_study_grows_by_tasks(study: Study, tmp_path: Path) -> None:
     first = study(tasks=["cifar"])
     assert list(first.record["tasks"]) == ["cifar"] and "svhn" in first.record["missing"]
@@ -189,7 +194,7 @@ def test_what_cannot_be_meant_is_said(study: Study, tasks: dict[str, OpenedTask]
     with pytest.raises(ViviError, match="cifar: version 1 of VTAB"):
         study(protocol=dataclasses.replace(TINY, version=1))
     tasks.clear()
-    with pytest.raises(ViviError, match="has none of the tasks of VTAB"):
+    with pytest.raises(ViviError, match="none of the tasks of VTAB is there"):
         study()
 
 
@@ -215,6 +220,17 @@ def test_progress_counts_runs_and_what_they_cost(study: Study) -> None:
     ]
     assert {each.total_cost for each in said} == {3 * trained + looked}
     assert [each.last for each in said if each.last] == [f"cifar/final-lr0.1-steps6-{n}" for n in (1, 2, 3)]
+
+
+def test_the_number_of_runs_is_that_of_the_chosen_settings(study: Study) -> None:
+    """Logistic regression is done once, a head by gradient descent three times."""
+    said: list[VtabProgress] = []
+    found = study(progress=said.append, protocol=override(TINY, ["mode=LinearProbe", "steps=[2]"]))
+    assert {len(task["repeats"]) for task in found.record["tasks"].values()} <= {1, 3}
+    finals = sum(len(task["repeats"]) for task in found.record["tasks"].values())
+    swept = sum(len(task["sweep"]) for task in found.record["tasks"].values())
+    assert (said[-1].done, said[-1].runs) == (finals + swept, finals + swept)
+    assert (said[0].done, said[0].runs) == (0, swept + 2 * 3)
 
 
 def test_worker_processes_give_the_same_files(study: Study, colours: Path, tmp_path: Path) -> None:

@@ -91,6 +91,8 @@ def test_configuration_survives_json_and_overrides() -> None:
         "steps.1: 10000 -> 20",
         "recipe.batch: 512 -> 4",
     ]
+    votes = override(VtabProtocol(), ["mode=Neighbours", "steps=[5,20]", "recipe.batch=4", "image_size=64"])
+    assert votes.departures == ['mode: "finetune" -> "knn"', "image_size: 224 -> 64"]
     plain = override(VtabProtocol(), ["mode.precision.compile=false"])
     assert plain.mode == FineTuning(precision=Precision(compile=False))
 

@@ -15,12 +15,12 @@ from vivi.core.seeds import torch_generator
 from vivi.nn.export import LoadedEncoder, load_encoder
 from vivi.nn.norm import commit_running_averages
 from vivi.nn.timm_model import TimmModel
-from vivi.nn.timm_pretrained import load_timm_folder
+from vivi.nn.timm_pretrained import TimmPretrained, load_timm_folder, load_timm_model
 from vivi.transfer.user_module import PYTHON, first_line, user_module
 
 OURS = "RGB in [-1, 1]"
-_LEGAL = "give an encoder folder, timm:NAME, timm:local-dir:FOLDER or python:MODULE:FUNCTION"
-_LOCAL = "local-dir:"
+_LEGAL = "give an encoder folder, timm:NAME, timm:local-dir:FOLDER, timm:random:NAME or python:MODULE:FUNCTION"
+_LOCAL, _RANDOM = "local-dir:", "random:"
 _TRIED = 2
 """Images of the trial of a size; batch norm needs more than one."""
 
@@ -93,10 +93,11 @@ def open_backbone(spec: str) -> Backbone:
     """The encoder that `spec` asks for, on the CPU.
 
     Args:
-        spec: the path of an encoder folder; "timm:NAME", a model of timm with random weights; "timm:local-dir:FOLDER",
-            a model of timm with its weights in a folder of the user's; "python:MODULE:FUNCTION", a function without
-            arguments that returns a module with the attribute `feature_dim`, and perhaps `image_size`, and
-            `preprocess`, which takes uint8 RGB images_BCHW; without it the module gets images in [-1, 1].
+        spec: the path of an encoder folder; "timm:NAME", a model of timm with its pretrained weights, from timm's
+            cache; "timm:local-dir:FOLDER", with weights in a folder of the user's; "timm:random:NAME", with random
+            ones; "python:MODULE:FUNCTION", a function without arguments that returns a module with the attribute
+            `feature_dim`, and perhaps `image_size`, and `preprocess`, which takes uint8 RGB images_BCHW; without it
+            the module gets images in [-1, 1].
 
     Raises:
         ViviError: there is no such encoder, or it is not usable.
@@ -165,22 +166,24 @@ def _of_folder(spec: str) -> Backbone:
 def _of_timm(spec: str, rest: str) -> Backbone:
     if rest.startswith(_LOCAL):
         folder = Path(rest.removeprefix(_LOCAL)).resolve()  # whoever does the runs may be in another folder
-        model = load_timm_folder(folder)
-        mean_C, std_C = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
-
-        def standardised(images_BCHW: Tensor) -> Tensor:
-            device = images_BCHW.device
-            return (images_BCHW.float() / 255 - mean_C.to(device)) / std_C.to(device)
-
-        about = f"RGB in [0, 1], less {list(model.mean)}, over {list(model.std)}"
-        found = f"timm:{_LOCAL}{folder}"
-        return _described(
-            found, model.module, name=model.name, preprocess=standardised, about=about, made_for=model.size
-        )
-    config = TimmModel(name=rest)
+        return _of_pretrained(f"timm:{_LOCAL}{folder}", load_timm_folder(folder))
+    if not rest.startswith(_RANDOM):
+        return _of_pretrained(spec, load_timm_model(rest))
+    config = TimmModel(name=rest.removeprefix(_RANDOM))
     module = config.build(generator=torch_generator(0, step=0, purpose="encoder"))
-    name = f"timm {rest}, random weights"
+    name = f"timm {config.name}, random weights"
     return _described(spec, module, name=name, preprocess=scaled, about=OURS, made_for=None)
+
+
+def _of_pretrained(spec: str, model: TimmPretrained) -> Backbone:
+    mean_C, std_C = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
+
+    def standardised(images_BCHW: Tensor) -> Tensor:
+        device = images_BCHW.device
+        return (images_BCHW.float() / 255 - mean_C.to(device)) / std_C.to(device)
+
+    about = f"RGB in [0, 1], less {list(model.mean)}, over {list(model.std)}"
+    return _described(spec, model.module, name=model.name, preprocess=standardised, about=about, made_for=model.size)
 
 
 def _of_function(spec: str, rest: str) -> Backbone:

@@ -58,6 +58,8 @@ class VtabResults:
     """What stands in it."""
     failures: tuple[tuple[str, str], ...]
     """Runs that failed in this call, and why; the same call tries them again."""
+    left_out: tuple[str, ...] = ()
+    """Tasks that are begun under the root but not whole, with what they lack."""
 
 
 def vtab(
@@ -111,13 +113,12 @@ def vtab(
                 session.do(study.finals(study.choices()))
         except KeyboardInterrupt as error:
             raise InterruptedRunError(
-                f"stopped: {study.runs - session.left()[0]} of {study.runs} runs are done in {out}; "
-                "the same command goes on"
+                f"stopped: {study.runs - study.left()} of {study.runs} runs are done in {out}; the same command goes on"
             ) from error
         finally:
             record = results(study.folder, backbone=study.backbone, protocol=protocol, tasks=study.facts)
             write_json(out / RESULTS, record)
-    return VtabResults(out / RESULTS, record, tuple(session.failures))
+    return VtabResults(out / RESULTS, record, tuple(session.failures), study.left_out)
 
 
 @dataclass(slots=True)
@@ -142,12 +143,11 @@ class _Session:
             for outcome in outcomes:
                 self._settle(outcome, of_unit[outcome.unit.name])
 
-    def left(self) -> tuple[int, int]:
-        """How many runs are left, and their cost; where a setting is not chosen yet, with one of middling cost."""
+    def cost_left(self) -> int:
+        """Of the runs that are left; where a setting is not chosen yet, with one of middling cost."""
         found = self.study.choices()
         guessed = [unit for each in self.study.possible_finals(found) for unit in each[len(each) // 2]]
-        units = self.study.sweeps() + self.study.finals(found) + guessed
-        return sum(map(len, units)), self.study.load(units).cost
+        return self.study.load(self.study.sweeps() + self.study.finals(found) + guessed).cost
 
     def _outcomes(self, work: list[Unit]) -> Generator[Outcome, None, None]:
         yield from self.engine(do_runs, units=work, workers=self.workers)
@@ -177,9 +177,8 @@ class _Session:
         return found | {"threads": self.threads}
 
     def _report(self, last: str) -> None:
-        left, cost = self.left()
-        done = self.study.runs - left
-        self.progress(VtabProgress(done, self.study.runs, len(self.failures), self.cost, self.cost + cost, last))
+        runs, total = self.study.runs, self.cost + self.cost_left()
+        self.progress(VtabProgress(runs - self.study.left(), runs, len(self.failures), self.cost, total, last))
 
 
 @contextmanager

@@ -47,6 +47,8 @@ class Mode(ABC):
     at_once: ClassVar[bool]
     """Whether all attempts at an exam are one unit of work."""
     trains_backbone: ClassVar[bool] = False
+    unused: ClassVar[tuple[str, ...]] = ()
+    """Fields of the protocol that it has no use for."""
 
     @abstractmethod
     def settings(self, swept: Sequence[SGDSetting], *, is_small: bool) -> tuple[Setting, ...]:
@@ -126,6 +128,7 @@ class Neighbours(Mode):
 
     name: ClassVar[str] = "knn"
     at_once: ClassVar[bool] = True
+    unused: ClassVar[tuple[str, ...]] = ("learning_rates", "steps", "recipe", "repeats", "shared_setting")
     neighbours: Annotated[int, Field(ge=1)] = NEIGHBOURS
     temperature: Annotated[float, Field(gt=0)] = TEMPERATURE
 

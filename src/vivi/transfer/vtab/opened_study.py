@@ -30,12 +30,22 @@ class OpenedStudy:
     """The tasks of this call, by name;"""
     facts: dict[str, TaskFacts]
     """and what is known of all tasks of the study."""
+    left_out: tuple[str, ...]
+    """Tasks of VTAB that are begun under the root but not whole, with what they lack."""
 
     @property
     def runs(self) -> int:
-        """Runs of this call's tasks, done or not."""
-        swept = len(sweep_runs("", self.protocol))
-        return len(self.sources) * (swept + self.protocol.repeats_of(self.protocol.settings[0]))
+        """Runs of this call's tasks, done or not; where no setting is chosen yet, the most that it can be."""
+        swept, found = len(sweep_runs("", self.protocol)), self.choices()
+        most = max(map(self.protocol.repeats_of, self.protocol.settings))
+        finals = (self.protocol.repeats_of(found[task].setting) if task in found else most for task in self.sources)
+        return len(self.sources) * swept + sum(finals)
+
+    def left(self) -> int:
+        """Runs that are left, counted in the same way."""
+        found = self.choices()
+        sure = sum(map(len, self.sweeps() + self.finals(found)))
+        return sure + sum(max(sum(map(len, units)) for units in each) for each in self.possible_finals(found))
 
     def choices(self) -> dict[str, Choice]:
         """The chosen setting of each of this call's tasks whose sweep is complete."""
@@ -90,13 +100,14 @@ def open_study(
     backbone.check_size(protocol.image_size)
     sources: dict[str, TaskSource] = {}
     facts: dict[str, TaskFacts] = {}
-    for source in _sources(data, tasks=tasks, folders=folders):
+    there, left_out = _sources(data, tasks=tasks, folders=folders)
+    for source in there:
         opened = source.open()
         name = opened.task.name
         if name in sources:
             raise ViviError(f"two folders are called {name!r}: rename one, results go by that name")
         sources[name], facts[name] = source, TaskFacts.of(opened, protocol)
-    return OpenedStudy(backbone, protocol, StudyFolder(out), sources, facts)
+    return OpenedStudy(backbone, protocol, StudyFolder(out), sources, facts, left_out)
 
 
 def number_of_jobs(jobs: int | None, *, device: str) -> int:
@@ -113,14 +124,21 @@ def number_of_jobs(jobs: int | None, *, device: str) -> int:
     return max(1, torch.cuda.device_count()) if found.type == "cuda" and found.index is None else 1
 
 
-def _sources(data: Path | None, *, tasks: Sequence[str], folders: Sequence[Path]) -> list[TaskSource]:
-    """The tasks that were asked for, or all that are there."""
+def _sources(
+    data: Path | None, *, tasks: Sequence[str], folders: Sequence[Path]
+) -> tuple[list[TaskSource], tuple[str, ...]]:
+    """The tasks that were asked for, or all that are there; and those that are begun but not whole."""
     if data is None and (tasks or not folders):
         raise ViviError("--data is missing: give the folder that holds the tasks, or --folder IMAGES")
     there: list[TaskSource] = []
+    left_out: list[str] = []
     if data is not None:
-        names = [found.task.name for found in survey(data, chosen(tasks)) if tasks or found.is_there]
+        surveyed = survey(data, chosen(tasks))
+        names = [found.task.name for found in surveyed if tasks or found.is_there]
+        partly = [found for found in surveyed if found.is_begun and found.task.name not in names]
+        left_out = [f"{found.task.name}: {data} lacks {found.missing[0]}" for found in partly]
         if not names and not folders:
-            raise ViviError(f"{data} has none of the tasks of VTAB: `vivi tasks {data}` says what is looked for")
+            begun = "none of the tasks of VTAB is whole" if partly else "none of the tasks of VTAB is there"
+            raise ViviError(f"{data}: {begun}; `vivi tasks {data}` says what is looked for")
         there = [VtabSource(task=name, root=str(data.resolve())) for name in names]
-    return there + [FolderSource(path=str(folder.resolve())) for folder in folders]
+    return there + [FolderSource(path=str(folder.resolve())) for folder in folders], tuple(left_out)

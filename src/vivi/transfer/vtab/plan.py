@@ -23,6 +23,8 @@ class Plan:
     """Of the runs that are left; it depends on which settings are chosen."""
     seconds: tuple[float, float]
     """For both, from a short measured step; without reading the images."""
+    left_out: tuple[str, ...]
+    """Tasks that are begun under the root but not whole, with what they lack."""
 
 
 def plan(
@@ -52,12 +54,12 @@ def plan(
     where = find_device(device)
     speed = measured_speed(study.backbone, protocol, device=where)
     abreast = 1 if where.type == "cpu" else workers  # the measured step had all cores, which jobs share
-    left = sum(map(len, sure)) + sum(max(sum(map(len, units)) for units in each) for each in possible)
     return Plan(
         tasks=tuple(study.sources),
         runs=study.runs,
-        done=study.runs - left,
+        done=study.runs - study.left(),
         least=least,
         most=most,
         seconds=(speed.seconds(least) / abreast, speed.seconds(most) / abreast),
+        left_out=study.left_out,
     )

@@ -105,6 +105,8 @@ class VtabProtocol:
         """Where it differs from VTAB's own of the same version and number of examples, as lines "field: 1 -> 2"."""
         own = VtabProtocol(version=self.version, examples=self.examples)
         theirs, ours = dump(own), dump(self)
+        for name in self.mode.unused:
+            ours[name] = theirs[name]
         if self.mode.name != own.mode.name:
             theirs["mode"], ours["mode"] = own.mode.name, self.mode.name
         return differences(theirs, ours)

@@ -39,7 +39,10 @@ def final_runs(task: str, setting: Setting, protocol: VtabProtocol) -> list[Run]
 
 
 def choices(folder: StudyFolder, tasks: Iterable[str], protocol: VtabProtocol) -> dict[str, Choice]:
-    """The chosen setting of each task whose sweep is complete; what the test images say has no part in it."""
+    """The chosen setting of each task whose sweep is complete; what the test images say has no part in it.
+
+    A shared setting is chosen by the tasks of VTAB alone, where there are any.
+    """
     settings = protocol.settings
     if len(settings) == 1:
         return {task: Choice(settings[0], NO_CHOICE) for task in tasks}
@@ -55,9 +58,11 @@ def choices(folder: StudyFolder, tasks: Iterable[str], protocol: VtabProtocol) -
             task: Choice(chosen_setting({name: [each] for name, each in found.items()}, settings=settings), split)
             for task, found in accuracies.items()
         }
-    together = {each.name: [found[each.name] for found in accuracies.values()] for each in settings}
+    vtab = {task.name for task in VTAB}
+    voters = [found for task, found in accuracies.items() if task in vtab] or list(accuracies.values())
+    together = {each.name: [found[each.name] for found in voters] for each in settings}
     setting = chosen_setting(together, settings=settings)
-    return {task: Choice(setting, f"{split}, mean over {len(accuracies)} tasks") for task in accuracies}
+    return {task: Choice(setting, f"{split}, mean over {len(voters)} tasks") for task in accuracies}
 
 
 def results(
