@@ -22,7 +22,8 @@ def test_results_stand_beside_what_was_published(tmp_path, capsys):
     rows = [re.sub(r"<[^>]+>", "|", row) for row in re.findall(r"<tr.*?</tr>", text, re.DOTALL)]
     row = next(row for row in rows if "mine&" in row and "‡" in row)
     assert "|measured|" in row and "of 19 tasks" not in row
-    assert Reader(text).tags.count("table") == 4
+    assert Reader(text).tags.count("table") == 6  # tables 1 and 3, figures 2 and 3, all tasks, the machine
+    assert Reader(text).tags.count("svg") == 2
     assert any("VIVI-Ex(4)-Co(100%)" in row and "|published|" in row and "62.2 [59.3, 65.1]" in row for row in rows)
     assert any("mine too" in row and "63.1 [60.1, 66.1]" in row for row in rows)
     assert "What was measured stands in tables" in text and "50.1 ‡" in text

@@ -31,6 +31,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def spectrum(self) -> Path:
+        """How the variance of the features is spread over their principal axes, at the newest checkpoint."""
+        return self.path / "spectrum.json"
+
+    @property
     def checkpoints(self) -> Path:
         """The newest checkpoints."""
         return self.path / "checkpoints"

@@ -23,6 +23,12 @@ MONITORS = {
     "effective_rank": "Effective rank of features",
     "knn": "Online kNN accuracy",
 }
+PACE = {
+    "learning_rate": "Learning rate",
+    "gradient_norm": "Norm of the gradient",
+    "frames_per_second": "Frames a second",
+    "data_wait": "Share of time waiting for data",
+}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 9,
@@ -37,6 +43,8 @@ STYLE: dict[Any, Any] = {
 """What all figures look like."""
 _FONT = "system-ui, sans-serif"
 _PANEL_WIDTH, _PANEL_HEIGHT = 3.3, 2.3
+_SMALLEST = 1e-7
+"""Shares below this are the rounding of float32."""
 _SMOOTHED_FROM = 40
 """Curves of at least so many points are drawn faintly, with their moving mean over a tenth of them."""
 
@@ -49,8 +57,31 @@ def loss_figure(runs: Sequence[Run], *, key: str) -> str | None:
 
 def monitor_figure(runs: Sequence[Run], *, key: str) -> str | None:
     """What shows a collapse: spread and effective rank of the features, and online kNN; None without any curve."""
-    logged = {name: title for name, title in MONITORS.items() if any(run.curve(name).steps for run in runs)}
-    return _panels(runs, keys=logged, key=key)
+    return _panels(runs, keys=_logged(runs, MONITORS), key=key)
+
+
+def pace_figure(runs: Sequence[Run], *, key: str) -> str | None:
+    """How a run goes: learning rate, size of the gradient, speed, waiting; None without any curve."""
+    return _panels(runs, keys=_logged(runs, PACE), key=key)
+
+
+def spectrum_figure(runs: Sequence[Run], *, key: str) -> str | None:
+    """The spectrum of each run's features, on scales of powers of ten; None where no run has one."""
+    if not any(run.spectrum for run in runs):
+        return None
+    with mpl.rc_context({**STYLE, "svg.hashsalt": key}):
+        figure = Figure(figsize=(1.6 * _PANEL_WIDTH, _PANEL_HEIGHT), layout="constrained")
+        panel = figure.subplots()
+        for number, run in enumerate(runs):
+            shares = [share for share in run.spectrum if share > _SMALLEST]
+            colour, dash = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
+            panel.plot(range(1, len(shares) + 1), shares, color=colour, linestyle=dash, linewidth=1.6)
+        panel.set(xscale="log", yscale="log", xlabel="principal axis", title="Share of the features' variance")
+        return inline_svg(figure, key=key, label="Share of the features' variance along each principal axis")
+
+
+def _logged(runs: Sequence[Run], titles: dict[str, str]) -> dict[str, str]:
+    return {name: title for name, title in titles.items() if any(run.curve(name).steps for run in runs)}
 
 
 def _panels(runs: Sequence[Run], *, keys: dict[str, str], key: str) -> str | None:
@@ -135,8 +166,12 @@ def inline_svg(figure: Figure, *, key: str, label: str) -> str:
     """A figure as an <svg> element whose ids all begin with `key`; the same figure gives the same text."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :].strip()
+    return inlined(text.getvalue(), key=key, label=label)
+
+
+def inlined(text: str, *, key: str, label: str) -> str:
+    """An SVG file of matplotlib's as an element for a page."""
+    svg = text[text.index("<svg") :].strip()
     svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\s+xmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href=", "href=")
     svg = re.sub(r'\bid="', f'id="{key}-', svg)

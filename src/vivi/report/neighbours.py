@@ -62,12 +62,12 @@ def _gallery(file: ScoreFile, *, method: str) -> Gallery:
 
 def _found(data: Path, neighbours: Neighbours) -> Found:
     labelled = zip(neighbours.nearest, neighbours.nearest_labels, strict=True)
-    nearest = tuple(_picture(data, path, label=label, wanted=neighbours.label) for path, label in labelled)
-    query = _picture(data, neighbours.query, label=neighbours.label, wanted=neighbours.label)
+    nearest = tuple(picture(data, path, label=label, wanted=neighbours.label) for path, label in labelled)
+    query = picture(data, neighbours.query, label=neighbours.label, wanted=neighbours.label)
     return Found(query=query, nearest=nearest)
 
 
-def _picture(data: Path, path: str, *, label: str, wanted: str) -> Picture:
+def picture(data: Path, path: str, *, label: str, wanted: str) -> Picture:
     """The thumbnail of an image below `data`; a path that leads elsewhere is not followed."""
     whole = (data / path).resolve()
     try:

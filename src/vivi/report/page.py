@@ -17,15 +17,25 @@ from vivi.core.errors import ViviError
 from vivi.core.files import check_output, write_text
 from vivi.data.store import ShotStore
 from vivi.report.contact_sheets import ShotReport, report_shots
-from vivi.report.figures import COLOURS, loss_figure, monitor_figure, score_figure
+from vivi.report.figures import (
+    COLOURS,
+    inlined,
+    loss_figure,
+    monitor_figure,
+    pace_figure,
+    score_figure,
+    spectrum_figure,
+)
 from vivi.report.ingested import Ingested, read_ingested
+from vivi.report.mistakes import MistakeGallery, mistake_galleries
 from vivi.report.neighbours import Gallery, galleries
 from vivi.report.runs import Run, collect, read_run, run_names
 from vivi.report.score_table import PlacedFile, ScoreTable, place, score_table
 from vivi.report.scores import ScoreFile, read_scores
+from vivi.report.settings import WORDS, Difference, Settings, differences_of, explained_settings
 from vivi.report.table_text import figure_text
-from vivi.report.tables import LEGEND, Table
-from vivi.report.tables_folder import measured_tables
+from vivi.report.tables import LEGEND
+from vivi.report.tables_folder import Exhibit, measured_exhibits
 from vivi.report.verdict import Verdict, against_random, judge, sentence
 
 __all__ = ["collect", "write_report"]
@@ -46,6 +56,12 @@ class Page:
     runs: tuple[Run, ...]
     losses: Markup | None
     monitors: Markup | None
+    pace: Markup | None
+    spectra: Markup | None
+    settings: tuple[Settings | None, ...]
+    """Of each run, whose its values are, where that is known."""
+    differences: tuple[Difference, ...]
+    """What the runs do not have in common."""
     scores: ScoreTable | None
     placed: tuple[PlacedFile, ...]
     score_figure: Markup | None
@@ -53,8 +69,9 @@ class Page:
     headline: str
     random_line: str
     neighbours: dict[str, tuple[Gallery, ...]]
-    tables: tuple[Table, ...]
-    """Of VTAB and ImageNet-Vid-Robust, where results of them were given."""
+    mistakes: dict[str, tuple[MistakeGallery, ...]]
+    exhibits: tuple[Exhibit, ...]
+    """The paper's tables and figures, where results of VTAB and ImageNet-Vid-Robust were given."""
     environment: dict[str, str]
     colours: tuple[str, ...] = COLOURS
     legend: tuple[str, ...] = LEGEND
@@ -124,7 +141,7 @@ def write_report(
     files = tuple(read_scores(path) for path in scores)
     page = _page(
         title=title, store=None if store is None else ShotStore.open(store), cuts=cuts, files=files,
-        runs=tuple(read_run(path) for path in runs), tables=measured_tables(results), commands=tuple(commands),
+        runs=tuple(read_run(path) for path in runs), exhibits=measured_exhibits(results), commands=tuple(commands),
         notes=tuple(notes),
     )  # fmt: skip
     write_text(out, render(page))
@@ -138,7 +155,7 @@ def _page(
     cuts: Path | None,
     files: tuple[ScoreFile, ...],
     runs: tuple[Run, ...],
-    tables: tuple[Table, ...],
+    exhibits: tuple[Exhibit, ...],
     commands: tuple[str, ...],
     notes: tuple[str, ...],
 ) -> Page:
@@ -154,22 +171,27 @@ def _page(
         runs=runs,
         losses=_drawn(loss_figure(runs, key="loss")),
         monitors=_drawn(monitor_figure(runs, key="monitor")),
+        pace=_drawn(pace_figure(runs, key="pace")),
+        spectra=_drawn(spectrum_figure(runs, key="spectrum")),
+        settings=tuple(map(explained_settings, runs)),
+        differences=differences_of(runs),
         scores=table,
         placed=placed,
         score_figure=None if table is None else _drawn(score_figure(table, key="score")),
         verdict=verdict,
-        headline=_headline(verdict, tables),
+        headline=_headline(verdict, exhibits),
         random_line="" if table is None or verdict is None else against_random(table, method=verdict.method),
         neighbours=galleries(placed),
-        tables=tables,
+        mistakes=mistake_galleries(placed),
+        exhibits=exhibits,
         environment=environment(),
     )
 
 
-def _headline(verdict: Verdict | None, tables: Sequence[Table]) -> str:
+def _headline(verdict: Verdict | None, exhibits: Sequence[Exhibit]) -> str:
     if verdict is not None:
         return sentence(verdict)
-    if tables:
+    if exhibits:
         return "What was measured stands in tables, beside what was published."
     return "Nothing was evaluated, so there is nothing to judge."
 
@@ -178,13 +200,19 @@ def render(page: Page) -> str:
     """The page as HTML; everything that is not markup of this package is escaped."""
     text = resources.files("vivi.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
     jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters.update(pretty=_pretty, seconds=_seconds, thousands=_thousands, figure=figure_text)
-    return jinja.from_string(text).render(page=page)
+    jinja.filters.update(pretty=_pretty, seconds=_seconds, thousands=_thousands, figure=figure_text, drawn=_exhibited)
+    return jinja.from_string(text).render(page=page, whose=WORDS)
 
 
 def _drawn(svg: str | None) -> Markup | None:
     """An SVG figure of this package, which is markup already."""
     return None if svg is None else Markup(svg)
+
+
+def _exhibited(exhibit: Exhibit) -> Markup | None:
+    """The figure of an exhibit, for the page."""
+    svg = exhibit.svg
+    return None if svg is None else Markup(inlined(svg, key=exhibit.table.key, label=exhibit.table.title))
 
 
 def environment() -> dict[str, str]:

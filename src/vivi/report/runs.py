@@ -36,6 +36,8 @@ class Run:
     lines: tuple[Mapping[str, float], ...]
     """The log, in the order of the steps."""
     done: bool
+    spectrum: tuple[float, ...] = ()
+    """Shares of the variance of the features along their principal axes, the largest first, when last looked at."""
 
     @property
     def loss_parts(self) -> tuple[str, ...]:
@@ -74,10 +76,15 @@ def read_run(path: Path) -> Run:
         settings = dict(record["experiment"])
         return Run(
             path=path, name=str(settings["name"]), settings=settings, lines=lines, done=folder.done.exists(),
+            spectrum=_spectrum(folder),
             chance={str(part): float(value) for part, value in record.get("chance", {}).items()},
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise ViviError(f"{path}: the run's files are damaged ({type(error).__name__}: {error})") from error
+
+
+def _spectrum(folder: RunFolder) -> tuple[float, ...]:
+    return tuple(map(float, read_json(folder.spectrum)["shares"])) if folder.spectrum.is_file() else ()
 
 
 def run_names(runs: Sequence[Run]) -> tuple[str, ...]:

@@ -43,6 +43,36 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """A test image, its class and the one it was taken for; the path is relative to the data folder."""
+
+    path: str
+    label: str
+    predicted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How often images of one class were taken for another."""
+
+    label: str
+    predicted: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mistakes:
+    """What one probe of the trained encoder got wrong."""
+
+    probe: str
+    wrong: int
+    shown: tuple[Mistake, ...]
+    """Some of them, drawn by chance."""
+    confused: tuple[Confusion, ...]
+    """The most frequent pairs, most frequent first."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreFile:
     """One encoder on one labelled folder."""
 
@@ -74,6 +104,8 @@ class ScoreFile:
     remarks: tuple[str, ...]
     """Why a score that could be expected is not there."""
     neighbours: tuple[Neighbours, ...]
+    mistakes: Mistakes | None
+    """None in a file that does not say."""
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -140,6 +172,7 @@ def _parse(path: Path, record: dict[str, Any]) -> ScoreFile:
         more_seeds=len(results) - len(cells),
         remarks=tuple(map(str, record.get("remarks", ()))),
         neighbours=tuple(_neighbours(each) for each in record["neighbours"]),
+        mistakes=_mistakes(record["mistakes"]) if record.get("mistakes") else None,
     )
 
 
@@ -154,6 +187,18 @@ def _neighbours(record: dict[str, Any]) -> Neighbours:
         label=str(record["class"]),
         nearest=tuple(map(str, record["nearest"])),
         nearest_labels=tuple(map(str, record["nearest_classes"])),
+    )
+
+
+def _mistakes(record: dict[str, Any]) -> Mistakes:
+    named = ("class", "predicted")
+    return Mistakes(
+        probe=str(record["probe"]),
+        wrong=int(record["wrong"]),
+        shown=tuple(Mistake(str(each["path"]), *(str(each[key]) for key in named)) for each in record["shown"]),
+        confused=tuple(
+            Confusion(*(str(each[key]) for key in named), int(each["count"])) for each in record["confused"]
+        ),
     )
 
 

@@ -78,8 +78,8 @@ def write_tables(paths: Sequence[Path], *, out: Path) -> Written:
     return Written(folder=out, exhibits=exhibits, sources=sources)
 
 
-def measured_tables(paths: Sequence[Path]) -> tuple[Table, ...]:
-    """Those tables that have something measured, without the figures; none where no results are given.
+def measured_exhibits(paths: Sequence[Path]) -> tuple[Exhibit, ...]:
+    """Those tables and figures that have something measured; none where no results are given.
 
     Raises:
         ViviError: a file is damaged.
@@ -87,9 +87,8 @@ def measured_tables(paths: Sequence[Path]) -> tuple[Table, ...]:
     if not paths:
         return ()
     vtab, robust = collect_results(paths)
-    files = name_files(vtab)
-    tables = (table_1(files), table_3(robust), table_4(files), *_tables_of_tasks(files))
-    return tuple(table for table in tables if any(line.whose is Whose.MEASURED for line in table.lines))
+    exhibits = _exhibits(name_files(vtab), robust)
+    return tuple(each for each in exhibits if any(line.whose is Whose.MEASURED for line in each.table.lines))
 
 
 def _check_folder(out: Path) -> None:

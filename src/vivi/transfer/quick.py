@@ -19,6 +19,7 @@ from vivi.nn.export import LoadedEncoder, load_encoder
 from vivi.probe import NEIGHBOURS, TEMPERATURE, clopper_pearson, knn, nearest
 from vivi.transfer.classified import TOP, remarks, rows_of_classes
 from vivi.transfer.logistic import logistic
+from vivi.transfer.mistakes import mistakes
 from vivi.transfer.networks import TWIN, Encoded, Network, Progress, encode_folder, judged_networks
 from vivi.transfer.pictures import CENTRE_CROP
 from vivi.transfer.scores import Score, Scores
@@ -104,20 +105,28 @@ def evaluate(
     encoding = time.perf_counter() - started
     parts = [_split(folder, seed=each, encoded=encoded) for folder, each in zip(folders, seeds, strict=True)]
     task = printable(data.resolve().name)
-    results = tuple(
-        score
+    judged = [
+        (split, network, _probed(split, features_PD=features_PD, k=k))
         for split in parts
         for network, features_PD in zip(networks, encoded.features_PD, strict=True)
+    ]
+    results = tuple(
+        score
+        for split, network, probed in judged
         for score in (
-            *_scores(task, split=split, network=network, features_PD=features_PD, k=k),
+            *_scores(task, split=split, network=network, probed=probed),
             *_classifier_scores(task, split=split, network=network, encoded=encoded, rows_C=rows_C),
         )
     )
+    guesses_M = judged[0][-1]["logistic"].predictions_M.numpy()
     scores = Scores(
         encoder=_describe_encoder(encoder, trained),
         data=_describe_data(folders[0], parts[0]),
         results=results,
         neighbours=_neighbours(folders[0], split=parts[0], features_PD=encoded.features_PD[0], queries=queries),
+        mistakes=mistakes(
+            parts[0].test, predictions_M=guesses_M, classes=folders[0].classes, probe="logistic", seed=seed
+        ),
         skipped=encoded.skipped,
         remarks=(*remarks(trained.classifier, classes=folders[0].classes), *_learned_before(trained, folders, seeds)),
         timing={"encoding": encoding, "all": time.perf_counter() - started, "images": len(encoded.row_of)},
@@ -163,18 +172,28 @@ def _split(folder: ImageFolder, *, seed: int, encoded: Encoded) -> _Split:
     )
 
 
-def _scores(task: str, *, split: _Split, network: Network, features_PD: Tensor, k: int) -> tuple[Score, Score]:
+@dataclass(frozen=True, slots=True)
+class _Probed:
+    """What a probe says of the M test images."""
+
+    predictions_M: Tensor
+    details: dict[str, Any]
+
+
+def _probed(split: _Split, *, features_PD: Tensor, k: int) -> dict[str, _Probed]:
+    """By probe, what it learns from the features of a network."""
     train_ND, test_MD = features_PD[split.train_rows_N], features_PD[split.test_rows_M]
-    test_labels_M = split.test_labels_M
     by_knn_M = knn(train_ND, labels_N=split.train_labels_N, test_MD=test_MD, k=k)
     fit = logistic(train_ND, labels_N=split.train_labels_N, test_MD=test_MD, seed=split.seed)
     of_knn = {"k": min(k, len(train_ND)), "temperature": TEMPERATURE}
     of_fit = {key: value for key, value in asdict(fit).items() if key != "predictions_M"}
-    by_fit_M = torch.from_numpy(fit.predictions_M)
-    return (
-        _score(task, probe="knn", split=split, network=network, right_M=by_knn_M == test_labels_M, details=of_knn),
-        _score(task, probe="logistic", split=split, network=network, right_M=by_fit_M == test_labels_M, details=of_fit),
-    )
+    return {"knn": _Probed(by_knn_M, of_knn), "logistic": _Probed(torch.from_numpy(fit.predictions_M), of_fit)}
+
+
+def _scores(task: str, *, split: _Split, network: Network, probed: dict[str, _Probed]) -> Iterator[Score]:
+    for probe, each in probed.items():
+        right_M = each.predictions_M == split.test_labels_M
+        yield _score(task, probe=probe, split=split, network=network, right_M=right_M, details=each.details)
 
 
 def _classifier_scores(

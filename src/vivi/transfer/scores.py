@@ -32,6 +32,8 @@ class Scores:
     results: tuple[Score, ...]
     neighbours: tuple[dict[str, Any], ...]
     """Some seeded test images with the training images nearest to them under the trained weights."""
+    mistakes: dict[str, Any]
+    """What logistic regression on the trained weights gets wrong: how many, some of them, the most confused classes."""
     skipped: tuple[dict[str, str], ...]
     """Path and reason of every file that gave no image."""
     remarks: tuple[str, ...]
