@@ -1,0 +1,25 @@
+"""What the documents promise: the files they name exist, links lead somewhere, examples run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def test_every_file_of_the_map_exists():
+    text = (ROOT / "docs" / "paper_map.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| paper", "| ---"))]
+    paths = [path for row in rows for path in re.findall(r"`([a-z_0-9/]+(?:\.py|/))`", row.rsplit(" | ", 1)[-1])]
+    assert len(rows) > 30 and len(paths) > 40
+    assert [path for path in paths if not (ROOT / "src" / "vivi" / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_within_the_documents_lead_somewhere(page: Path):
+    links = [link.split("#")[0] for link in LINK.findall(page.read_text())]
+    local = [link for link in links if link and not re.match(r"[a-z]+:", link)]
+    assert [link for link in local if not (page.parent / link).exists()] == []
