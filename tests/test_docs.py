@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -23,3 +25,13 @@ def test_links_within_the_documents_lead_somewhere(page: Path):
     links = [link.split("#")[0] for link in LINK.findall(page.read_text())]
     local = [link for link in links if link and not re.match(r"[a-z]+:", link)]
     assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["own_loss.md", "own_task.md", "tutorial.md"])
+def test_examples_in_python_run(page: str, capsys: pytest.CaptureFixture[str]):
+    """One after the other, as a reader would type them."""
+    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / "docs" / page)
+    examples = list(document.examples())
+    assert examples
+    for example in examples:
+        example.evaluate()
