@@ -4,7 +4,7 @@ PYTHON ?= python3
 SETUP  := $(PYTHON) scripts/setup.py
 BIN    := .venv/bin
 
-.PHONY: help setup demo test check format test-slow test-extras real bench clean
+.PHONY: help setup demo test check format test-slow test-extras docs real bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ test-extras: ## compare the encoder with timm; a skipped test counts as a failur
 	@$(SETUP) extras
 	@VIVI_NO_SKIPS=1 .venv-extras/bin/python -m pytest -m extras
 
+docs: setup ## the documentation as a site, in site/; needs no network once set up
+	@$(SETUP) extras
+	@.venv-extras/bin/python -m sphinx -q -W --keep-going -b html docs site
+	@echo site/index.html
+
 real: setup ## the whole way on the videos and labelled images of $$VIVI_REAL_DATA
 	@$(BIN)/python scripts/real.py
 
@@ -43,4 +48,4 @@ bench: ## the benchmarks, one after the other
 	@for each in benchmarks/*.py; do echo "== $$each"; .venv-extras/bin/python $$each || exit 1; done
 
 clean: ## remove what make made: environments, outputs, caches
-	rm -rf .venv .venv-extras demo real dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-extras demo real dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,7 +6,7 @@ project = "vivi"
 author = "the authors of vivi"
 copyright = "the authors of vivi, Apache-2.0"
 version = release = vivi.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 html_theme = "furo"

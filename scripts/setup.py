@@ -1,7 +1,7 @@
 """Makes the project's environments with nothing but Python's own library; does nothing when they are up to date.
 
     python3 scripts/setup.py           .venv: the package, its tests and its checks
-    python3 scripts/setup.py extras    .venv-extras as well: what we compare with (timm, PySceneDetect), on top of .venv
+    python3 scripts/setup.py extras    .venv-extras as well, on top of .venv: timm, PySceneDetect, ONNX, Sphinx
 
 VIVI_TORCH chooses the build of torch:
 
@@ -33,6 +33,9 @@ CONSTRAINTS = ROOT / "constraints.txt"
 MAIN, EXTRAS = ROOT / ".venv", ROOT / ".venv-extras"
 STAMP = "vivi-setup.json"
 CHOICES = ("auto", "cpu", "cuda", "existing")
+COMPARED = ("huggingface-hub", "scenedetect-headless", "torchmetrics", "pycocotools")
+EXPORTED = ("onnx", "onnxruntime", "onnxscript", "usearch", "playwright")
+DOCUMENTED = ("sphinx", "furo", "myst-parser")
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
 
@@ -97,7 +100,7 @@ def make_main(choice: str) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
         file.write(constraints)
         file.flush()
-        pip(MAIN, "install", "--constraint", file.name, "--editable", f"{ROOT}[embed,tensorboard,dev]")
+        pip(MAIN, "install", "--constraint", file.name, "--editable", f"{ROOT}[embed,tensorboard,remote,dev]")
     check_torch(choice)
     write_stamp(MAIN, stamp)
     say(f"{MAIN.name} is ready")
@@ -110,10 +113,10 @@ def make_extras() -> None:
         return
     make_environment(EXTRAS, fresh=True)
     look_into(EXTRAS, [str(site_packages(MAIN))])
-    say("installing timm, torchvision, torchmetrics and PySceneDetect")
+    say("installing timm, torchvision, torchmetrics, PySceneDetect, ONNX, Sphinx and what drives a browser")
     constraint = ("--constraint", str(CONSTRAINTS))
     pip(EXTRAS, "install", *constraint, "--no-deps", "timm", "torchvision")  # the torch they ask for must not come in
-    pip(EXTRAS, "install", *constraint, "huggingface-hub", "scenedetect-headless", "torchmetrics", "pycocotools")
+    pip(EXTRAS, "install", *constraint, *COMPARED, *EXPORTED, *DOCUMENTED)
     write_stamp(EXTRAS, stamp)
     say(f"{EXTRAS.name} is ready")
 
