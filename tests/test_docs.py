@@ -1,6 +1,8 @@
 """What the documents promise: the files they name exist, links lead somewhere, examples run."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,9 +31,24 @@ def test_links_within_the_documents_lead_somewhere(page: Path):
 
 @pytest.mark.parametrize("page", ["own_loss.md", "own_task.md", "tutorial.md"])
 def test_examples_in_python_run(page: str, capsys: pytest.CaptureFixture[str]):
-    """One after the other, as a reader would type them."""
-    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / "docs" / page)
-    examples = list(document.examples())
+    run(ROOT / "docs" / page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["researcher", "engineer", "lab"])
+def test_notebooks_run(page: str, capsys: pytest.CaptureFixture[str]):
+    run(ROOT / "docs" / "notebooks" / f"{page}.md")
+
+
+def test_notebooks_are_up_to_date():
+    script = [sys.executable, str(ROOT / "scripts" / "notebooks.py"), "--check"]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def run(page: Path) -> None:
+    """Every example of a page, one after the other, as a reader would type them."""
+    examples = list(Sybil(parsers=[PythonCodeBlockParser()]).parse(page).examples())
     assert examples
     for example in examples:
         example.evaluate()
