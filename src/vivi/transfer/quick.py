@@ -105,24 +105,12 @@ def evaluate(
     encoding = time.perf_counter() - started
     parts = [_split(folder, seed=each, encoded=encoded) for folder, each in zip(folders, seeds, strict=True)]
     task = printable(data.resolve().name)
-    judged = [
-        (split, network, _probed(split, features_PD=features_PD, k=k))
-        for split in parts
-        for network, features_PD in zip(networks, encoded.features_PD, strict=True)
-    ]
-    results = tuple(
-        score
-        for split, network, probed in judged
-        for score in (
-            *_scores(task, split=split, network=network, probed=probed),
-            *_classifier_scores(task, split=split, network=network, encoded=encoded, rows_C=rows_C),
-        )
-    )
+    judged = _judged(parts, networks=networks, encoded=encoded, k=k)
     guesses_M = judged[0][-1]["logistic"].predictions_M.numpy()
     scores = Scores(
         encoder=_describe_encoder(encoder, trained),
         data=_describe_data(folders[0], parts[0]),
-        results=results,
+        results=tuple(_results(task, judged, encoded=encoded, rows_C=rows_C)),
         neighbours=_neighbours(folders[0], split=parts[0], features_PD=encoded.features_PD[0], queries=queries),
         mistakes=mistakes(
             parts[0].test, predictions_M=guesses_M, classes=folders[0].classes, probe="logistic", seed=seed
@@ -188,6 +176,29 @@ def _probed(split: _Split, *, features_PD: Tensor, k: int) -> dict[str, _Probed]
     of_knn = {"k": min(k, len(train_ND)), "temperature": TEMPERATURE}
     of_fit = {key: value for key, value in asdict(fit).items() if key != "predictions_M"}
     return {"knn": _Probed(by_knn_M, of_knn), "logistic": _Probed(torch.from_numpy(fit.predictions_M), of_fit)}
+
+
+def _judged(
+    parts: Sequence[_Split], *, networks: Sequence[Network], encoded: Encoded, k: int
+) -> list[tuple[_Split, Network, dict[str, _Probed]]]:
+    """What the probes say of each split for each network, the trained one first."""
+    return [
+        (split, network, _probed(split, features_PD=features_PD, k=k))
+        for split in parts
+        for network, features_PD in zip(networks, encoded.features_PD, strict=True)
+    ]
+
+
+def _results(
+    task: str,
+    judged: Sequence[tuple[_Split, Network, dict[str, _Probed]]],
+    *,
+    encoded: Encoded,
+    rows_C: Tensor | None,
+) -> Iterator[Score]:
+    for split, network, probed in judged:
+        yield from _scores(task, split=split, network=network, probed=probed)
+        yield from _classifier_scores(task, split=split, network=network, encoded=encoded, rows_C=rows_C)
 
 
 def _scores(task: str, *, split: _Split, network: Network, probed: dict[str, _Probed]) -> Iterator[Score]:
