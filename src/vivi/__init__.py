@@ -1,12 +1,35 @@
-"""Image encoders learned from raw videos (Self-Supervised Learning of Video-Induced Visual Invariances)."""
+"""Image encoders learned from raw videos (Self-Supervised Learning of Video-Induced Visual Invariances).
+
+A function for each verb of the command line, with the names and defaults of its flags; all raise
+`vivi.core.errors.ViviError` for what the user can mend. Importing this is quick: torch is imported by the first call.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+__version__ = "0.1.0"  # before the imports, since what they import may ask for it
+
+from vivi.api.data import ingest
+from vivi.api.judging import embed, evaluate, vtab
+from vivi.api.learning import preset, preset_names, pretrain
+from vivi.api.results import export, write_report
+
 if TYPE_CHECKING:
     from vivi.nn.export import LoadedEncoder
 
-__version__ = "0.1.0"
+__all__ = [
+    "__version__",
+    "embed",
+    "evaluate",
+    "export",
+    "ingest",
+    "load_encoder",
+    "preset",
+    "preset_names",
+    "pretrain",
+    "vtab",
+    "write_report",
+]
 
 
 def load_encoder(path: Path | str) -> "LoadedEncoder":

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vivi.core.seeds import Draw
 from vivi.core.world import World, summed_over
 from vivi.experiment import Experiment, Level
+from vivi.nn.encoder_pass import EncoderPass
 from vivi.nn.norm import Span, norm_groups
 from vivi.objectives.base import Encoded, Objective, Predictions, Question, at_least_float32
 
@@ -34,6 +35,7 @@ class VIVI(nn.Module):
         super().__init__()
         dim = experiment.encoder.feature_dim
         self.encoder = experiment.encoder.build()
+        self.encoder_pass = EncoderPass()
         self.pooling = experiment.pooling.build(dim)
         shots = experiment.sampling.shots
         self.frame_objectives = _objectives(experiment.frame_levels, dim=dim, shots=shots)
@@ -91,7 +93,7 @@ class VIVI(nn.Module):
         if rest and self.training and span is None:
             raise ValueError(f"{shots} shots do not split into norm groups of {norm_group}")
         with norm_groups(self.encoder, max(groups, 1), span=span):
-            features_BD: Tensor = self.encoder(views_SVCHW.flatten(0, 1))
+            features_BD = self.encoder_pass(self.encoder, views_SVCHW.flatten(0, 1), is_local=span is None)
         return features_BD.view(shots, views, -1)
 
     def losses(

@@ -57,13 +57,17 @@ class SGD:
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
 
     def build(self, module: nn.Module) -> torch.optim.SGD:
-        """The optimiser of all trainable parameters of `module`."""
+        """The optimiser of all trainable parameters of `module`.
+
+        On CUDA it moves them in one kernel. On a CPU that rounds otherwise, so that runs would not go on exactly.
+        """
         trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
         groups = [
             {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": self.weight_decay},
             {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
         ]
-        return torch.optim.SGD(groups, lr=self.learning_rate, momentum=self.momentum)
+        on_gpu = bool(trainable) and all(parameter.is_cuda for parameter in trainable)
+        return torch.optim.SGD(groups, lr=self.learning_rate, momentum=self.momentum, fused=True if on_gpu else None)
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, *, rate: float) -> None:

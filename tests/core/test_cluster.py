@@ -132,4 +132,4 @@ def test_without_a_cluster_or_with_too_small_a_one_one_line_says_so(tmp_path: Pa
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     none, small = done.stdout.splitlines()
     assert none.startswith("no Ray cluster (ConnectionError: ") and none.endswith("or use --engine local")
-    assert small.startswith("the Ray cluster has 1 cores and 0 GPUs, a run needs 1 cores and 1 GPUs")
+    assert small.startswith("the Ray cluster has 1 cores and 0 GPUs, a unit needs 1 cores and 1 GPUs")

@@ -88,6 +88,37 @@ def test_units_are_taken_only_as_workers_become_free(units: ModuleType) -> None:
     assert len(taken) <= 2
 
 
+def test_none_means_that_others_have_to_end_first(units: ModuleType) -> None:
+    ended: list[str] = []
+
+    def one_after_the_other():
+        for x in range(4):
+            while len(ended) < x:
+                yield None
+            yield Unit(str(x), {"x": x}, 60.0)
+
+    for outcome in run_units(units.square, units=one_after_the_other(), workers=2):
+        ended.append(outcome.unit.name)
+    assert ended == ["0", "1", "2", "3"]
+
+
+def test_a_process_without_work_is_kept(units: ModuleType, tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    def with_a_pause():
+        for x in range(3):
+            yield Unit(str(x), {"do": "pid", "folder": str(tmp_path), "sleep": 0.5 * (x == 1)}, 60.0)
+        while len(ended) < 3:
+            yield None
+        for x in range(3, 5):
+            yield Unit(str(x), {"do": "pid", "folder": str(tmp_path), "sleep": 0.2}, 60.0)
+
+    for outcome in run_units(units.act, units=with_a_pause(), workers=2):
+        ended.append(outcome.unit.name)
+    assert sorted(ended) == ["0", "1", "2", "3", "4"]
+    assert len(_pids(tmp_path)) <= 2
+
+
 def test_a_bad_unit_costs_only_itself(units: ModuleType) -> None:
     bad = [{"do": "raise"}, {"do": "die"}, {"do": "exit"}, {"do": "hang", "seconds": 0.5}]
     found = outcomes(units.act, [*bad, *({"do": "nothing", "x": x} for x in range(6))])

@@ -172,7 +172,7 @@ def test_parts_are_deleted_once_they_are_packed(store: Path) -> None:
 
 
 def test_threads_read_at_once(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vivi.data.store.reader._MAX_OPEN", 1)  # some shards stay open, some are opened each time
+    monkeypatch.setattr("vivi.data.store.files._MAX_OPEN", 1)  # some shards stay open, some are opened each time
     opened = ShotStore.open(store)
     wanted = {video: jpegs_of(path) for video, path in enumerate(sorted(SHOTS))}
 

@@ -1,5 +1,6 @@
 """A damaged or foreign store is refused before any of its frames is used, and the text says what is wrong."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ import simplejpeg
 from vivi.core.errors import StoreError
 from vivi.core.files import sha256_file
 from vivi.data.store import ShotStore
-from vivi.data.store.format import VideoRecord, video_key
+from vivi.data.store.format import INDEX, VideoRecord, array_header, video_key
 from vivi.data.store.parts import Parts
 from vivi.data.store.writer import Packer, finish
 
@@ -182,11 +183,95 @@ def test_an_index_of_the_wrong_length_is_refused(store: Path) -> None:
         ShotStore.open(store)
 
 
+def record_again(store: Path, name: str) -> None:
+    """Let the manifest say what the changed file is, as a forger would."""
+    manifest = json.loads((store / "store.json").read_text())
+    path = store / name
+    manifest["files"][name] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    (store / "store.json").write_text(json.dumps(manifest))
+
+
 def test_an_index_that_needs_pickle_is_not_loaded(store: Path) -> None:
     path = store / "index" / "shot_first.npy"
     np.save(path, np.array([print], dtype=object), allow_pickle=True)
-    manifest = json.loads((store / "store.json").read_text())
-    manifest["files"]["index/shot_first.npy"] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
-    (store / "store.json").write_text(json.dumps(manifest))
-    with pytest.raises(StoreError, match=r"store.json is damaged"):
+    record_again(store, "index/shot_first.npy")
+    with pytest.raises(StoreError, match=r"shot_first.npy has 21.125 entries instead of 3"):
         ShotStore.open(store)
+    path.write_bytes(path.read_bytes()[: 128 + 3 * 8])
+    record_again(store, "index/shot_first.npy")
+    with pytest.raises(StoreError, match=r"shot_first.npy is damaged \(not the header of 3 numbers <i8\)"):
+        ShotStore.open(store)
+
+
+@pytest.mark.parametrize(
+    ("array", "at", "value", "text"),
+    [
+        ("video_start", 0, 1, "video_start.npy is damaged .not a rise from 0 to 3"),
+        ("video_start", 1, 5, "video_start.npy is damaged .not a rise"),
+        ("frame_start", 3, 2**62, "frame_start.npy is damaged .not a rise from 0 to 9"),
+        ("video_line", 1, -1, "video_line.npy is damaged"),
+        ("video_shard", 2, 2, "video_shard.npy is damaged .not all in 0 to 1"),
+        ("height", 0, 0, "height.npy is damaged .not all in 1 to 65535"),
+        ("width", 1, 1 << 30, "width.npy is damaged"),
+        ("shot_first", 1, -1, "shot leaves its video"),
+        ("shot_first", 1, 2**63 - 1, "shot leaves its video"),
+        ("shot_length", 2, 0, "shot leaves its video"),
+        ("shot_length", 0, 4, "shot leaves its video"),
+    ],
+)
+def test_an_index_that_contradicts_itself_is_refused(store: Path, array: str, at: int, value: int, text: str) -> None:
+    path = store / "index" / f"{array}.npy"
+    values = np.load(path)
+    values[at] = value
+    np.save(path, values)
+    record_again(store, f"index/{array}.npy")
+    with pytest.raises(StoreError, match=text):
+        ShotStore.open(store)
+
+
+@pytest.mark.parametrize(
+    ("array", "value"), [("frame_offset", -1), ("frame_offset", 2**62), ("frame_bytes", -5), ("frame_bytes", 2**31 - 1)]
+)
+def test_a_lie_about_a_frame_is_found_when_it_is_read(store: Path, array: str, value: int) -> None:
+    path = store / "index" / f"{array}.npy"
+    values = np.load(path)
+    values[4] = value
+    np.save(path, values)
+    record_again(store, f"index/{array}.npy")
+    opened = ShotStore.open(store)
+    opened.read_frames(0, first=0, count=3)
+    opened.read_frames(1, first=2, count=1)
+    with pytest.raises(StoreError, match=r"shard-000000.tar"):
+        opened.read_frames(1, first=1, count=1)
+
+
+def test_frame_arrays_that_are_large_are_hashed_by_verify(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flip(store / "index" / "frame_crc32.npy", 128 + 4 * 4)
+    with pytest.raises(StoreError, match=r"frame_crc32.npy is damaged"):
+        ShotStore.open(store)
+    monkeypatch.setattr("vivi.data.store.index.HASHED", 100)
+    opened = ShotStore.open(store)
+    with pytest.raises(StoreError, match=r"frame 1 of video 1 \(1.mp4\) does not match its checksum"):
+        opened.read_frames(1, first=0, count=3)
+    with pytest.raises(StoreError, match=r"frame_crc32.npy is damaged"):
+        opened.verify()
+    flip(store / "index" / "shot_first.npy", 128)
+    with pytest.raises(StoreError, match=r"shot_first.npy is damaged"):
+        ShotStore.open(store)
+
+
+def test_a_damaged_line_of_a_video_is_named(store: Path) -> None:
+    (store / "videos.jsonl").write_bytes(b"x" * (store / "videos.jsonl").stat().st_size)
+    record_again(store, "videos.jsonl")
+    opened = ShotStore.open(store)
+    with pytest.raises(StoreError, match=r"line 1 of .*videos.jsonl is damaged"):
+        opened.describe(0)
+
+
+def test_the_header_of_an_index_array_is_that_of_numpy() -> None:
+    for array, kind in INDEX.items():
+        for length in (0, 1, 12_345, 5_000_000_000):
+            written = io.BytesIO()
+            descr = np.dtype(kind).newbyteorder("<").str
+            np.lib.format.write_array_header_1_0(written, {"descr": descr, "fortran_order": False, "shape": (length,)})
+            assert array_header(array, length) == written.getvalue()

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from tests.reference import published_networks as published
 
+from vivi.api.learning import starting_point
+from vivi.convert.conversion import convert
 from vivi.core.checkpoint import checkpoints
 from vivi.core.config import override
 from vivi.core.errors import CheckpointError
@@ -79,3 +83,39 @@ def test_what_is_neither_is_refused(tmp_path: Path, finished: RunFolder, small_r
     (damaged / "state.json").write_text("{}")
     with pytest.raises(CheckpointError, match="is damaged"):
         initial_weights(damaged, state=state, world=WORLD)
+
+
+def test_another_network_is_answered_with_the_flags_that_take_it(
+    tmp_path: Path, finished: RunFolder, small_run: Experiment, tiny_store: Path
+) -> None:
+    changes = ["encoder.width=0.25", "encoder.norm=GroupNormWS"]
+    with pytest.raises(CheckpointError) as caught:
+        run(override(small_run, changes), tiny_store, tmp_path / "run", init_from=finished.encoder)
+    flags = str(caught.value).partition("to take this network, add ")[2].split("--set ")[1:]
+    taken = override(small_run, [*changes, *map(str.strip, flags)])
+    assert taken.encoder == load_encoder(finished.encoder).config
+
+
+def test_a_published_checkpoint_is_converted_on_the_way(tmp_path: Path, small_run: Experiment) -> None:
+    with starting_point("timm:resnet18", is_first=True) as spec:
+        assert spec == "timm:resnet18"
+    with starting_point(None, is_first=True) as nothing:
+        assert nothing is None
+    store = published.Store()
+    published.bit(store, np.zeros((1, 33, 33, 3)), units=(2, 2, 2, 2), channels=32)
+    np.savez(tmp_path / "BiT.npz", **store.variables)
+    converted = convert(tmp_path / "BiT.npz", out=tmp_path / "converted")
+    fitting = override(
+        small_run, ["encoder=ResNetV2", "encoder.depth=26", "encoder.width=0.5", "encoder.norm=GroupNormWS"]
+    )
+    state = TrainState.start(fitting, device=WORLD.device)
+    with starting_point(tmp_path / "BiT.npz", is_first=True) as folder:
+        assert folder is not None
+        initial_weights(folder, state=state, world=WORLD, encoder=fitting.encoder)
+    expected = load_encoder(converted.folder).encoder.state_dict()
+    torch.testing.assert_close(state.model.encoder.state_dict(), expected)
+    (tmp_path / "net.npz").write_bytes(b"no zip")
+    with pytest.raises(CheckpointError, match=r"net\.npz"), starting_point(tmp_path / "net.npz", is_first=True):
+        pass
+    with starting_point(tmp_path / "net.npz", is_first=False) as left:
+        assert left == tmp_path / "net.npz"

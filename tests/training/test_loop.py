@@ -86,7 +86,10 @@ def test_a_kill_while_the_run_folder_is_claimed_does_no_harm(
 def test_the_run_folder_is_complete(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
     folder = run(small, tiny_store, tmp_path / "a")
     names = {path.name for path in folder.path.iterdir()}
-    assert names == {"experiment.json", "metrics.jsonl", "checkpoints", "encoder", "tensorboard", "done.json"}
+    files = {"experiment.json", "metrics.jsonl", "spectrum.json", "done.json"}
+    assert names == files | {"checkpoints", "encoder", "tensorboard"}
+    spectrum = json.loads(folder.spectrum.read_text())
+    assert spectrum["step"] == small.schedule.steps and sum(spectrum["shares"]) == pytest.approx(1)
     first = folder.read_metrics()[0]
     assert set(first) == {
         "step", "loss", "frame/exemplar", "video/infonce", "learning_rate", "frames_per_second", "data_wait",

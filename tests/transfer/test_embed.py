@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import vivi.transfer.embed as module
+import vivi.transfer.embedding.sources as module
 from vivi.core.errors import ViviError
 from vivi.data.image_file import load_image
 from vivi.nn.export import load_encoder
@@ -37,7 +37,7 @@ def test_file_holds_the_features(tmp_path: Path, encoder_folder: Path, colours: 
     facts = json.loads(table.schema.metadata[b"vivi"])
     assert facts["encoder"] == "Tiny"
     assert facts["fingerprint"] == load_encoder(encoder_folder).fingerprint
-    assert (summary.images, summary.dim, summary.skipped, summary.skipped_file) == (36, 64, 0, None)
+    assert (summary.rows, summary.inputs, summary.dim, summary.skipped, summary.skipped_file) == (36, 36, 64, 0, None)
     assert seen[-1] == (36, 36)
     assert [path.name for path in out.parent.iterdir()] == ["e.parquet"]
 
@@ -57,7 +57,7 @@ def test_rows_are_written_in_groups(
 
 def test_one_file(tmp_path: Path, encoder_folder: Path, colours: Path) -> None:
     summary = embed(encoder_folder, images=colours / "red" / "00.png", out=tmp_path / "e.parquet")
-    assert summary.images == 1
+    assert summary.rows == 1
     assert parquet.read_table(tmp_path / "e.parquet")["path"].to_pylist() == ["00.png"]
 
 
@@ -67,7 +67,7 @@ def test_broken_files_are_listed_and_old_lists_removed(tmp_path: Path, encoder_f
     (colours / "red" / "00.png").rename(colours / strange)
     out, listed = tmp_path / "e.parquet", tmp_path / "e.parquet.skipped.csv"
     summary = embed(encoder_folder, images=colours, out=out)
-    assert (summary.images, summary.skipped, summary.skipped_file) == (36, 1, listed)
+    assert (summary.rows, summary.skipped, summary.skipped_file) == (36, 1, listed)
     assert list(csv.reader(listed.read_text().splitlines())) == [["path", "reason"], ["a, b.png", "empty file"]]
     assert "\\xff.png" in parquet.read_table(out)["path"].to_pylist()
     (colours / "a, b.png").unlink()

@@ -220,7 +220,7 @@ def test_after_an_interruption_the_same_call_goes_on(videos: Path, tmp_path: Pat
 
     with pytest.raises(KeyboardInterrupt):
         run(videos, tmp_path / "store", progress=interrupt_second)
-    with pytest.raises(StoreError, match="broken off; run the same vivi ingest command again"):
+    with pytest.raises(StoreError, match="broken off here; run the same vivi ingest command again"):
         ShotStore.open(tmp_path / "store")
     seen: list[Progress] = []
     assert run(videos, tmp_path / "store", progress=seen.append).videos == 3

@@ -147,9 +147,11 @@ def test_killed_at_random_moments(source: Path, expected: dict[str, str], tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 26))
+@pytest.mark.parametrize("seed", range(1, 31))
 def test_killed_at_many_random_moments(seed: int, source: Path, expected: dict[str, str], tmp_path: Path) -> None:
-    ingest_runs(source, tmp_path / "store", random_kills(3, seed=seed))
+    kills = random_kills(3, seed=seed)
+    codes, _ = ingest_runs(source, tmp_path / "store", kills)
+    print(f"seed {seed}: " + "; ".join(f"{each['who']} after {each['after']:.3f} s" for each in kills), codes)
     assert ingest_runs(source, tmp_path / "store", [{}])[0] == [0]
     assert tree(tmp_path / "store") == expected
 

@@ -22,8 +22,8 @@ from vivi.video.shots import (
     colour_histogram,
     first_frames,
     half_l1,
-    shot_method,
 )
+from vivi.video.shots_flag import shot_method
 
 RED, GREEN, BLUE = (np.full((6, 8, 3), colour, np.uint8) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250)))
 
@@ -68,7 +68,8 @@ def test_cuts_lie_where_colours_change() -> None:
     images = [RED, RED, GREEN, GREEN, GREEN, BLUE]
     assert spans(HistogramShots(), images) == ((0, 2), (2, 3), (5, 1))
     assert spans(HistogramShots(threshold=1.0), images) == ((0, 6),)
-    assert spans(HistogramShots(min_frames=3), images) == ((0, 5), (5, 1))
+    assert spans(HistogramShots(min_frames=2), images) == ((0, 2), (2, 4))
+    assert spans(HistogramShots(min_frames=3), images) == ((0, 6),)
     assert spans(HistogramShots(), []) == ()
     assert spans(HistogramShots(), [RED]) == ((0, 1),)
 

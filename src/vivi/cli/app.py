@@ -7,14 +7,28 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError
 
 from vivi import __version__
+from vivi.cli.screen import EVERYTHING, Screen
 from vivi.core.errors import InterruptedRunError, ViviError
 
 FAILED = 2
 INTERRUPTED = 75
 
+_HELP = """Image encoders learned from raw videos.
+
+vivi demo --out demo
+vivi ingest my_videos --out store
+vivi pretrain "VIVI-Ex(4)" --data store --out run --tiny
+vivi evaluate run/encoder --data my_images --out scores.json
+vivi report run scores.json --store store --out report.html
+"""
+
+_SCREEN = Screen()
+
 app = App(
     name="vivi",
-    help="Image encoders learned from raw videos: ingest, pretrain, evaluate, report.",
+    help=_HELP,
+    help_format="plaintext",
+    help_formatter=_SCREEN,
     version=__version__,
     version_flags=["--version"],
     suppress_keyboard_interrupt=False,
@@ -25,8 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; never shows a traceback for what the user can mend."""
     # torch's idle threads are to sleep, and leave their core to the loader
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    _SCREEN.shows_everything = EVERYTHING in words
+    words = ["--help" if word == EVERYTHING else word for word in words]
     try:
-        app(arguments, exit_on_error=False, print_error=False, result_action="return_none")
+        app(words, exit_on_error=False, print_error=False, result_action="return_none")
     except InterruptedRunError as error:
         return _say(str(error), INTERRUPTED)
     except BrokenPipeError:
@@ -37,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
     except KeyboardInterrupt:
         return _say(
-            "interrupted: ingest, pretrain, sweep, demo, vtab, robust and detect go on with the same command",
+            "interrupted: ingest, pretrain, sweep, demo, embed, vtab, robust and detect go on with the same command",
             INTERRUPTED,
         )
     return 0

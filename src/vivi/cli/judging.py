@@ -1,12 +1,11 @@
 """Verbs about what an encoder is worth: evaluate, embed, convert, report, demo."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from vivi.cli.app import app, main
-from vivi.core.files import read_text
 
 
 @app.command
@@ -18,9 +17,14 @@ def evaluate(
     max_train: int | None = None,
     max_test: int | None = None,
     seed: int = 0,
+    splits: int = 1,
     device: str = "auto",
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Judge an encoder on a folder of labelled images, beside the same network with random weights.
+
+    vivi evaluate run/encoder --data my_images --out scores.json
+    vivi evaluate other/encoder --data my_images --splits 5 --out other.json
 
     Parameters
     ----------
@@ -36,31 +40,42 @@ def evaluate(
         At most so many test images of each class.
     seed
         Decides the split where the folder has none, and what the limits keep.
+    splits
+        Judge with so many seeds from this one on; then vivi compare can say how sure a change is.
     device
         auto, cpu, cuda or cuda:N.
+    json
+        Print the scores as JSON.
     """
+    from vivi.api.judging import evaluate as run_evaluate
     from vivi.console.base import feature_progress
     from vivi.console.judging import show_scores
-    from vivi.core.world import find_device
-    from vivi.transfer.quick import evaluate as run_evaluate
 
+    asked: dict[str, Any] = {"max_train": max_train, "max_test": max_test, "seed": seed, "splits": splits}
     with feature_progress("Features") as progress:
-        scores = run_evaluate(
-            encoder,
-            data=data,
-            out=out,
-            max_train=max_train,
-            max_test=max_test,
-            seed=seed,
-            device=find_device(device),
-            progress=progress,
-        )
-    show_scores(scores, out=out)
+        scores = run_evaluate(encoder, data=data, out=out, **asked, device=device, progress=progress)
+    show_scores(scores, out=out, json=json)
 
 
 @app.command
-def embed(encoder: Path, *, images: Path, out: Path, batch: int = 64, device: str = "auto") -> None:
-    """Write the embeddings of images to a Parquet file.
+def embed(
+    encoder: Path,
+    *,
+    images: Path | None = None,
+    videos: Annotated[tuple[str, ...], Parameter(negative="", consume_multiple=True)] = (),
+    store: Path | None = None,
+    out: Path,
+    per: Literal["frame", "shot", "video"] = "frame",
+    fps: float = 1.0,
+    batch: int = 64,
+    device: str = "auto",
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Write the embeddings of images, of videos or of a store to a file. Interrupted, the same command goes on.
+
+    vivi embed run/encoder --images my_images --out features.parquet
+    vivi embed run/encoder --videos my_videos --per shot --out shots.npz
+    vivi embed run/encoder --store store --out frames.parquet
 
     Parameters
     ----------
@@ -68,21 +83,32 @@ def embed(encoder: Path, *, images: Path, out: Path, batch: int = 64, device: st
         An encoder folder.
     images
         An image, or a folder that is searched recursively.
+    videos
+        Video files, folders, tar files and addresses, decoded and cut as vivi ingest does; no store is made.
+    store
+        A shot store.
     out
-        The Parquet file: path, embedding.
+        The file: .parquet, .npz, or .npy with the names in OUT.csv.
+    per
+        For videos and stores, what a row is of: a frame, or the mean over a shot or a video.
+    fps
+        For videos: frames of each second.
     batch
-        Images at a time.
+        Pictures at a time.
     device
         auto, cpu, cuda or cuda:N.
+    json
+        Print the counts as JSON.
     """
+    from vivi.api.judging import embed as run_embed
     from vivi.console.base import feature_progress
     from vivi.console.judging import show_embedded
-    from vivi.core.world import find_device
-    from vivi.transfer.embed import embed as run_embed
 
-    with feature_progress("Embeddings") as progress:
-        summary = run_embed(encoder, images=images, out=out, batch=batch, device=find_device(device), progress=progress)
-    show_embedded(summary, out=out)
+    inputs: dict[str, Any] = {"images": images, "videos": videos, "store": store}
+    unit = "videos" if images is None else "images"
+    with feature_progress("Embeddings", unit=unit) as progress:
+        summary = run_embed(encoder, **inputs, out=out, per=per, fps=fps, batch=batch, device=device, progress=progress)
+    show_embedded(summary, json=json)
 
 
 @app.command
@@ -96,6 +122,8 @@ def convert(
     image_size: int = 224,
 ) -> None:
     """Turn a published checkpoint of another code base into an encoder folder.
+
+    vivi convert BiT-S-R50x1.npz --out bit
 
     Parameters
     ----------
@@ -130,6 +158,8 @@ def report(
 ) -> None:
     """Write one HTML page about runs, scores and a store; it needs no network and no JavaScript.
 
+    vivi report run scores.json --store store --out report.html
+
     Parameters
     ----------
     folders
@@ -147,16 +177,9 @@ def report(
     note
         A sentence to show above everything else; may be repeated.
     """
-    from vivi.report.page import collect, write_report
-    from vivi.report.results_files import find_results
+    from vivi.api.results import write_report
 
-    runs, scores = collect(folders)
-    results = tuple(dict.fromkeys(file for folder in folders for file in find_results(folder)))
-    lines = () if commands is None else read_text(commands).splitlines()
-    page = write_report(
-        out, title=title, store=store, cuts=cuts, runs=runs, scores=scores, results=results, commands=lines, notes=note
-    )
-    print(page)
+    print(write_report(folders, out=out, store=store, cuts=cuts, title=title, commands=commands, note=note))
 
 
 @app.command

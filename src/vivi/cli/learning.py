@@ -1,23 +1,30 @@
 """Verbs about pretraining: presets, pretrain, sweep."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from vivi.api.learning import chosen, report_run, run_options, starting_point
 from vivi.cli.app import app
+from vivi.cli.screen import RARE
 from vivi.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from vivi.core.world import World
     from vivi.experiment import Experiment
-    from vivi.training.loop import RunOptions
 
 
 @app.command
-def presets(name: str | None = None, *, explain: Annotated[bool, Parameter(negative="")] = False) -> None:
+def presets(
+    name: str | None = None,
+    *,
+    explain: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """List the presets, or print one completely.
+
+    vivi presets
+    vivi presets "VIVI-Ex(4)" --explain
 
     Parameters
     ----------
@@ -25,6 +32,8 @@ def presets(name: str | None = None, *, explain: Annotated[bool, Parameter(negat
         A preset to print with all its values.
     explain
         Say of each value whether it is the paper's or ours.
+    json
+        Print the list as JSON; one preset is JSON already.
     """
     from vivi.console.learning import show_experiment, show_explained, show_presets
     from vivi.presets import PRESETS, find
@@ -32,7 +41,7 @@ def presets(name: str | None = None, *, explain: Annotated[bool, Parameter(negat
     if name is None:
         if explain:
             raise ConfigError('--explain needs the name of a preset: vivi presets "VIVI-Ex(4)" --explain')
-        show_presets(PRESETS)
+        show_presets(PRESETS, json=json)
     elif explain:
         show_explained(find(name))
     else:
@@ -45,27 +54,37 @@ def pretrain(
     *,
     data: Path | None = None,
     labels: Path | None = None,
-    label_list: Path | None = None,
+    label_list: Annotated[Path | None, Parameter(group=RARE)] = None,
     init_from: Path | None = None,
     out: Path,
     set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="")] = (),
     steps: int | None = None,
     tiny: Annotated[bool, Parameter(negative="")] = False,
     device: str = "auto",
-    workers: int | None = None,
+    workers: Annotated[int | None, Parameter(group=RARE)] = None,
     chunks: int | Literal["auto"] = 1,
-    memory: float | None = None,
-    recompute: Annotated[bool, Parameter(negative="")] = False,
-    log_every: int = 10,
-    save_every: int = 500,
-    milestone: int = 0,
-    bad_steps: int = 0,
+    memory: Annotated[float | None, Parameter(group=RARE)] = None,
+    recompute: Annotated[bool, Parameter(negative="", group=RARE)] = False,
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Parameter(group=RARE)] = "auto",
+    compile_: Annotated[bool | None, Parameter(name="--compile", negative="--no-compile", group=RARE)] = None,
+    log_every: Annotated[int, Parameter(group=RARE)] = 10,
+    save_every: Annotated[int, Parameter(group=RARE)] = 500,
+    milestone: Annotated[int, Parameter(group=RARE)] = 0,
+    bad_steps: Annotated[int, Parameter(group=RARE)] = 0,
+    bad_records: Annotated[int, Parameter(group=RARE)] = 0,
+    spikes: Annotated[float, Parameter(group=RARE)] = 10.0,
+    gpu_decode: Annotated[bool, Parameter(negative="", group=RARE)] = False,
     knn: Path | None = None,
-    knn_every: int = 500,
+    knn_every: Annotated[int, Parameter(group=RARE)] = 500,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="", group=RARE)] = False,
 ) -> None:
     """Pretrain an encoder on a shot store. Interrupted, the same command goes on.
 
-    Several processes train one model: torchrun --nproc-per-node 8 -m vivi pretrain ... with the same flags.
+    vivi pretrain "VIVI-Ex(4)" --data store --out run --tiny
+    vivi pretrain "VIVI-Ex(4)" --data store --out run --dry-run
+    vivi pretrain "VIVI-Ex(4)" --data store --out run --set optimiser.learning_rate=0.1
+    torchrun --nproc-per-node 8 -m vivi pretrain "VIVI-Ex(4)" --data store --out run
 
     Parameters
     ----------
@@ -78,7 +97,8 @@ def pretrain(
     label_list
         Use just the labelled images named in this file: one a line, or a JSON object with the list "values".
     init_from
-        Start with the encoder of this encoder folder or checkpoint folder; heads and schedule start anew.
+        Start with the encoder of this encoder folder, checkpoint folder, timm:NAME or BiT file (.npz); heads and
+        schedule start anew.
     out
         The run folder to write; RUN/encoder is the encoder in the end.
     set_
@@ -97,6 +117,12 @@ def pretrain(
         Gigabytes that --chunks auto lets a process use; all that is there if not given.
     recompute
         Save memory by computing the activations of the encoder's blocks again in the backward pass.
+    precision
+        Of the encoder's convolutions; all else is float32. auto: that of the run if it goes on, else bf16 on a GPU that
+        has it, else fp32.
+    compile_
+        Compile the training passes of the encoder with torch.compile: slow first steps, then faster ones; on a GPU
+        unless --no-compile.
     log_every
         Steps between lines of metrics.jsonl.
     save_every
@@ -106,10 +132,22 @@ def pretrain(
     bad_steps
         Leave out steps whose loss or gradient is not finite, at most so many in a row, and list them in
         RUN/bad_steps.jsonl; 0 ends the run at the first one.
+    bad_records
+        Replace frames and images that are damaged, at most so many different ones, and list them in
+        RUN/bad_records.jsonl; 0 ends the run at the first one.
+    spikes
+        List lines of the log whose loss is so many median absolute deviations above the median of the lines before in
+        RUN/spikes.jsonl, with the samples of their worst step; 0 lists none.
+    gpu_decode
+        Decode JPEG files on the GPU (nvJPEG, needs torchvision); pixels differ a little from the CPU's.
     knn
         A folder of labelled images for the online kNN accuracy.
     knn_every
         Steps between kNN accuracies.
+    dry_run
+        Say how large the run is, what memory a step needs and about how long the encoder takes, and do nothing.
+    json
+        With --dry-run: print it as JSON.
     """
     from vivi.console.base import plain
     from vivi.console.learning import show_run, silence, training_progress
@@ -117,26 +155,29 @@ def pretrain(
     from vivi.training.loop import pretrain as run_pretrain
 
     experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
-    paces = {"log_every": log_every, "save_every": save_every, "milestone": milestone, "knn_every": knn_every}
-    paces["bad_steps"] = bad_steps
-    limit = None if memory is None else int(memory * 1e9)
-    parts = None if chunks == "auto" else chunks
+    if dry_run:
+        show_planned(experiment, device=device, chunks=chunks, json=json)
+        return
+    rest: dict[str, Any] = {"log_every": log_every, "save_every": save_every, "knn_every": knn_every}
+    rest |= {"milestone": milestone, "bad_steps": bad_steps, "bad_records": bad_records, "spikes": spikes}
+    rest |= {"recompute": recompute, "precision": precision, "compile_": compile_, "gpu_decode": gpu_decode}
     with joined_world(device) as world:
-        options = run_options(world, workers, chunks=parts, memory=limit, recompute=recompute, knn=knn, **paces)
-        with training_progress(experiment) if world.is_first else silence() as progress:
+        options = run_options(world, workers, chunks=chunks, memory=memory, knn=knn, **rest)
+        begun_from = starting_point(init_from, is_first=world.is_first)
+        with begun_from as begun, training_progress(experiment) if world.is_first else silence() as progress:
             run = run_pretrain(
                 experiment,
                 data=data,
                 labels=labels,
                 label_list=label_list,
-                init_from=init_from,
+                init_from=begun,
                 out=out,
                 options=options,
                 progress=progress,
                 say=plain if world.is_first else lambda _: None,
             )
         if world.is_first:
-            show_run(run)
+            show_run(run, report=report_run(run, title=experiment.name))
 
 
 @app.command
@@ -217,25 +258,11 @@ def sweep(
     show_sweep(result, out=out)
 
 
-def chosen(
-    preset: str, *, labels: Path | None, tiny: bool, assignments: Sequence[str], steps: int | None
-) -> "Experiment":
-    """The experiment that the flags mean, its classifier as wide as the folder has classes."""
-    from vivi.data.images import ImageFolder
-    from vivi.presets import changed, find, for_classes
-    from vivi.presets import tiny as shrink
+def show_planned(experiment: "Experiment", *, device: str, chunks: int | Literal["auto"], json: bool) -> None:
+    """What a run would cost."""
+    from vivi.console.cost import show_cost
+    from vivi.core.world import World, find_device
+    from vivi.training.cost import cost
 
-    experiment = find(preset)
-    if labels is not None and experiment.image_levels:
-        experiment = for_classes(experiment, len(ImageFolder.open(labels).classes))
-    return changed(shrink(experiment) if tiny else experiment, assignments=assignments, steps=steps)
-
-
-def run_options(world: "World", workers: int | None, **others: Any) -> "RunOptions":
-    """For this process; where no number of threads is given, the cores of the machine are shared by its processes."""
-    from vivi.core.launch import processes_here
-    from vivi.core.work import usable_cores
-    from vivi.training.loop import RunOptions
-
-    threads = max(1, usable_cores() // processes_here()) if workers is None else workers
-    return RunOptions(world=world, workers=threads, **others)
+    world = World.single(find_device(device))
+    show_cost(cost(experiment, world=world, chunks=None if chunks == "auto" else chunks), json=json)

@@ -12,19 +12,21 @@ app.command(tasks)
 
 
 @tasks.default
-def show(root: Path | None = None) -> None:
+def show(root: Path | None = None, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """List the 19 tasks of VTAB, and which of them a folder has; docs/tasks.md says what to put where.
 
     Parameters
     ----------
     root
         The folder that holds the data sets.
+    json
+        Print JSON.
     """
     from vivi.console.tasks import show_tasks
     from vivi.transfer.data_root.finding import survey
     from vivi.transfer.suites import VTAB
 
-    show_tasks(VTAB, found=None if root is None else survey(root, VTAB))
+    show_tasks(VTAB, found=None if root is None else survey(root, VTAB), json=json)
 
 
 @tasks.command

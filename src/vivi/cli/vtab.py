@@ -1,19 +1,13 @@
 """The verb about transfer to other tasks: vtab."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from vivi.api.judging import asked_protocol, engine_options
 from vivi.cli.app import app
-from vivi.core.errors import ConfigError, ViviError
-
-if TYPE_CHECKING:
-    from vivi.transfer.vtab.protocol import VtabProtocol
-
-_RAY_THREADS = 8
-"""Threads that decode for a run on a GPU of a cluster."""
+from vivi.core.errors import ViviError
 
 
 @app.command
@@ -85,44 +79,3 @@ def vtab(
     if found.failures:
         name, reason = found.failures[0]
         raise ViviError(f"{len(found.failures)} runs failed, first {name}: {reason}; the same command tries them again")
-
-
-def asked_protocol(
-    version: Literal[1, 2], examples: str, mode: str, *, steps_scale: float, assignments: Sequence[str]
-) -> "VtabProtocol":
-    """The protocol that the flags mean.
-
-    Raises:
-        ConfigError: an illegal value.
-    """
-    from vivi.core.config import build, override
-    from vivi.transfer.vtab.modes import MODES
-    from vivi.transfer.vtab.protocol import VtabProtocol
-
-    if not 0 < steps_scale < float("inf"):
-        raise ConfigError(f"--steps-scale {steps_scale}: must be a number above 0")
-    steps = tuple(max(1, round(each * steps_scale)) for each in VtabProtocol().steps)
-    values = {
-        "version": version,
-        "examples": "full" if examples == "full" else int(examples),
-        "mode": MODES[mode],
-        "steps": steps,
-    }
-    return override(build(VtabProtocol, values, source="vivi vtab"), assignments)
-
-
-def engine_options(engine: str, *, device: str, jobs: int | None) -> dict[str, Any]:
-    """The arguments of `vtab` that say where runs are done.
-
-    Raises:
-        ViviError: no such device here, or no Ray cluster.
-    """
-    from vivi.core.cluster import RayEngine
-    from vivi.core.world import find_device
-
-    if engine == "local":
-        find_device(device)
-        return {"jobs": jobs}
-    on_gpu = device != "cpu" and RayEngine().resources().get("GPU", 0.0) >= 1
-    ray = RayEngine(gpus=1.0 if on_gpu else 0.0)
-    return {"engine": ray, "jobs": jobs or max(1, ray.capacity()), "threads": _RAY_THREADS if on_gpu else 1}

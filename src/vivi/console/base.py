@@ -49,13 +49,14 @@ class Bar:
         if not self._console.is_terminal and done and (now - self._said > PLAIN_SECONDS or ended):
             self._said, self._ended = now, done == total
             of = "" if total is None else f"/{total}"
-            self._console.print(f"{self._title}: {done}{of} {self._unit} {text}", markup=False, highlight=False)
+            line = f"{self._title}: {done}{of} {self._unit} {text}".rstrip()
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def feature_progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for passes over images: called with images done and in all."""
-    with Bar(title, unit="images") as bar:
+def feature_progress(title: str, *, unit: str = "images") -> Iterator[Callable[[int, int], None]]:
+    """A bar for passes over images or videos: called with those done and those in all."""
+    with Bar(title, unit=unit) as bar:
         yield lambda done, total: bar.update(done, total=total)
 
 

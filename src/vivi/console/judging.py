@@ -1,5 +1,7 @@
 """What the verbs about encoders show."""
 
+from dataclasses import asdict
+from json import dumps as as_text
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,12 +12,16 @@ from vivi.console.base import console, plain
 
 if TYPE_CHECKING:
     from vivi.convert.conversion import Conversion
+    from vivi.nn.exported import Exported
     from vivi.transfer.embed import EmbedSummary
     from vivi.transfer.scores import Scores
 
 
-def show_scores(scores: "Scores", *, out: Path | None) -> None:
+def show_scores(scores: "Scores", *, out: Path | None, json: bool = False) -> None:
     """Accuracies with their intervals."""
+    if json:
+        print(as_text(scores.as_json(), indent=1))
+        return
     table = Table("task", "probe", "weights", "accuracy", "95 % interval", "test images")
     for score in scores.results:
         interval = f"{score.interval[0]:.1%} to {score.interval[1]:.1%}"
@@ -30,12 +36,29 @@ def show_scores(scores: "Scores", *, out: Path | None) -> None:
         plain(f"{out}")
 
 
-def show_embedded(summary: "EmbedSummary", *, out: Path) -> None:
-    """How many images were embedded."""
-    plain(f"{summary.images} images, {summary.dim} numbers each")
+def show_embedded(summary: "EmbedSummary", *, json: bool = False) -> None:
+    """How much was embedded."""
+    if json:
+        print(as_text(asdict(summary), indent=1, default=str))
+        return
+    plain(f"{summary.rows} rows of {summary.inputs} {summary.unit}, {summary.dim} numbers each")
     if summary.skipped:
-        plain(f"{summary.skipped} images could not be read: {summary.skipped_file}")
-    plain(f"{out}")
+        plain(f"{summary.skipped} files gave nothing: {summary.skipped_file}")
+    plain(f"{summary.out}")
+
+
+def show_exported(done: "Exported", *, json: bool = False) -> None:
+    """What was written, how far its outputs are from the encoder's, and how to load it."""
+    if json:
+        print(as_text(asdict(done), indent=1, default=str))
+        return
+    plain(f"{done.name} for {done.to}: {', '.join(done.files)}")
+    if done.difference is not None:
+        plain(f"largest difference on random images: {done.difference:.2g}; largest output: {done.largest:.3g}")
+    for remark in done.remarks:
+        plain(remark)
+    plain(f"\n{done.snippet}")
+    plain(f"{done.folder}")
 
 
 def show_conversion(done: "Conversion") -> None:

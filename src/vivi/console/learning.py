@@ -1,9 +1,9 @@
 """What the verbs about pretraining show."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from json import dumps as as_text
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,15 @@ def training_text(line: Mapping[str, float]) -> str:
     return ", ".join([f"loss {line['loss']:.3f} ({', '.join(parts)})", speed, spread, *knn])
 
 
-def show_presets(presets: Mapping[str, "Preset"]) -> None:
+def show_presets(presets: Mapping[str, "Preset"], *, json: bool = False) -> None:
     """A table of all presets."""
+    if json:
+        lines = [
+            {"name": name, "about": preset.about, "where": preset.where, "step": _step_size(preset.build())}
+            for name, preset in presets.items()
+        ]
+        print(as_text(lines, indent=1))
+        return
     table = Table("preset", "N x K x L", "what it learns from", "in the paper", box=None)
     for name, preset in presets.items():
         table.add_row(escape(name), _step_size(preset.build()), escape(preset.about), preset.where)
@@ -77,15 +84,18 @@ def _step_size(experiment: "Experiment") -> str:
 
 def show_experiment(experiment: "Experiment") -> None:
     """All values of an experiment, as JSON; the paths are those that --set takes."""
-    print(json.dumps(dump(experiment), indent=2))
+    print(as_text(dump(experiment), indent=2))
     Console(stderr=True).print(f"fingerprint {fingerprint(experiment)}", highlight=False)
 
 
-def show_run(run: RunFolder) -> None:
-    """The last line of metrics and where the encoder is."""
+def show_run(run: RunFolder, *, report: Path) -> None:
+    """The last line of metrics and where the report and the encoder are."""
     lines = run.read_metrics()
     if lines:
         plain(f"step {int(lines[-1]['step'])}: {training_text(lines[-1])}")
+    plain(f"The report: {report}")
+    plain(f'In Python: encoder = vivi.load_encoder("{run.encoder}")')
+    plain(f"For timm, ONNX or a model hub: vivi export {run.encoder} --to timm|onnx|hf --out FOLDER")
     plain(f"{run.encoder}")
 
 

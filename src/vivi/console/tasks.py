@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from json import dumps as as_text
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -19,9 +21,13 @@ SHOWN = 3
 """Missing files of a task that are named."""
 
 
-def show_tasks(tasks: Sequence["Task"], *, found: Sequence["Found"] | None) -> None:
+def show_tasks(tasks: Sequence["Task"], *, found: Sequence["Found"] | None, json: bool = False) -> None:
     """A table of tasks; where to get each, or where a folder was searched, what is missing of those not there."""
     here = [""] * len(tasks) if found is None else [_here(each) for each in found]
+    if json:
+        missing = [[]] * len(tasks) if found is None else [list(each.missing) for each in found]
+        print(as_text([_as_json(*each) for each in zip(tasks, here, missing, strict=True)], indent=1))
+        return
     table = Table(
         "task", "" if found is None else "here", "group", "classes", "train / val / test", "GB", "licence", box=None
     )
@@ -36,6 +42,12 @@ def show_tasks(tasks: Sequence["Task"], *, found: Sequence["Found"] | None) -> N
         return
     for task in tasks:
         plain(f"{task.name}: {task.folder}/ from {task.source}")
+
+
+def _as_json(task: "Task", here: str, missing: list[str]) -> dict[str, Any]:
+    about = {"name": task.name, "group": task.group, "classes": task.classes, "sizes": asdict(task.sizes)}
+    about |= {"gigabytes": task.gigabytes, "licence": task.licence, "folder": task.folder, "source": task.source}
+    return {**about, **({"here": here, "missing": missing} if here else {})}
 
 
 def _show_missing(found: Sequence["Found"]) -> None:

@@ -1,12 +1,15 @@
 """Units of work on a Ray cluster: the same function, units and outcomes as `vivi.core.work`, on many machines.
 
 Results are files in a folder that all machines share, as everywhere here; the package has to be installed on each.
-`ray` is imported only when a cluster is used. Names and meanings: Ray Core's documentation of tasks, resources and
-fault tolerance.
+A unit that is limited in memory runs in a process of its own beside Ray's, so that it can be killed and its machine's
+worker goes on. `ray` is imported only when a cluster is used. Names and meanings: Ray Core's documentation of tasks,
+resources and fault tolerance.
 """
 
 import json
+import math
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +19,7 @@ from importlib import import_module
 from typing import Any
 
 from vivi.core.errors import ViviError
+from vivi.core.kept import kept_process
 from vivi.core.work import End, Outcome, Unit
 
 _LOOK_SECONDS = 30.0
@@ -34,7 +38,9 @@ class RayEngine:
     """Of the cluster, e.g. "HOST:6379"; "auto": RAY_ADDRESS, or the one that this machine belongs to; "local": a new
     one on this machine that lives as long as the call and can be reached from the network, as any Ray."""
     attempts: int = 2
-    """How often a unit is tried that fails or whose process or machine dies; Ray spreads them over the machines."""
+    """How often a unit is tried that fails or whose process dies; Ray spreads them over the machines."""
+    losses: int = 5
+    """How often a unit that is limited in memory is taken from a machine that died, beside these attempts."""
     settings: dict[str, Any] = field(default_factory=dict)
     """More keyword arguments for `ray.init`."""
 
@@ -55,24 +61,34 @@ class RayEngine:
         with _cluster(self) as ray:
             return dict(ray.cluster_resources())
 
-    def __call__(self, function: Callable[[Any], Any], *, units: Iterable[Unit], workers: int) -> Iterator[Outcome]:
+    def __call__(
+        self,
+        function: Callable[[Any], Any],
+        *,
+        units: Iterable[Unit | None],
+        workers: int,
+        memory: int | None = None,
+    ) -> Iterator[Outcome]:
         """Call `function` on the argument of every unit; outcomes come as they happen.
 
         Args:
             function: a top-level function of a module that all machines can import; takes and returns JSON values.
-            units: taken one by one as there is room.
+            units: taken one by one as there is room; None as for `run_units`.
             workers: units in flight at most.
+            memory: limit of a unit's address space in bytes, which then runs in a process of its own on its machine,
+                and its time counts from when it begins there; None: no limit, and its time counts from when Ray has it.
 
         Raises:
-            ViviError: ray is missing, the cluster cannot be reached, or none of its machines is large enough.
+            ViviError: ray is missing, the cluster cannot be reached, none of its machines is large enough, or one of
+                them cannot start the function.
         """
         with _cluster(self) as ray:
             if not self._room(ray.cluster_resources()):
                 raise ViviError(
-                    f"the Ray cluster has {_words(ray.cluster_resources())}, a run needs {self.cpus:g} cores and "
+                    f"the Ray cluster has {_words(ray.cluster_resources())}, a unit needs {self.cpus:g} cores and "
                     f"{self.gpus:g} GPUs: add machines, or use --engine local"
                 )
-            yield from _Flight(ray, self, function).run(iter(units), workers=workers)
+            yield from _Flight(ray, self, function, memory=memory).run(iter(units), workers=workers)
 
     def _room(self, resources: dict[str, float]) -> int:
         by_cpu = resources.get("CPU", 0.0) // self.cpus if self.cpus else float("inf")
@@ -90,30 +106,40 @@ def call_by_name(reference: str, argument: str) -> str:
     return json.dumps({"end": End.DONE.name, "value": value, "detail": ""})
 
 
+def call_within_limits(reference: str, argument: str, *, seconds: float, memory: int) -> str:
+    """As `call_by_name`, in a process beside this one with limits on time and memory; "stop" if none can be started."""
+    unit = Unit(reference, json.loads(argument), seconds)
+    try:
+        outcome = kept_process(reference, memory=memory).do(unit)
+    except ViviError as error:
+        return json.dumps({"stop": f"on machine {socket.gethostname()}: {error}"})
+    return json.dumps({"end": outcome.end.name, "value": outcome.value, "detail": outcome.detail})
+
+
 @dataclass(slots=True)
 class _Flying:
     unit: Unit
     attempt: int
+    losses: int
     deadline: float
 
 
 class _Flight:
     """The units in flight, by Ray's references to their results."""
 
-    def __init__(self, ray: Any, engine: RayEngine, function: Callable[[Any], Any]) -> None:
-        self._ray, self._engine = ray, engine
+    def __init__(self, ray: Any, engine: RayEngine, function: Callable[[Any], Any], *, memory: int | None) -> None:
+        self._ray, self._engine, self._memory = ray, engine, memory
         self._reference = f"{function.__module__}:{function.__qualname__}"
-        self._call = ray.remote(call_by_name).options(
-            num_cpus=engine.cpus, num_gpus=engine.gpus, max_retries=0, scheduling_strategy="SPREAD"
-        )
+        options = {"num_cpus": engine.cpus, "num_gpus": engine.gpus, "max_retries": 0, "scheduling_strategy": "SPREAD"}
+        self._call = ray.remote(call_by_name if memory is None else call_within_limits).options(**options)
         self._flying: dict[Any, _Flying] = {}
 
-    def run(self, units: Iterator[Unit], *, workers: int) -> Iterator[Outcome]:
+    def run(self, units: Iterator[Unit | None], *, workers: int) -> Iterator[Outcome]:
         """See `RayEngine.__call__`."""
         try:
             while True:
                 while len(self._flying) < workers and (unit := next(units, None)) is not None:
-                    self._launch(unit, attempt=1)
+                    self._launch(unit, attempt=1, losses=0)
                 if not self._flying:
                     return
                 ready, _ = self._ray.wait(list(self._flying), num_returns=1, timeout=self._patience())
@@ -125,9 +151,14 @@ class _Flight:
             for reference in self._flying:
                 self._cancel(reference)
 
-    def _launch(self, unit: Unit, *, attempt: int) -> None:
-        reference = self._call.remote(self._reference, json.dumps(unit.argument))
-        self._flying[reference] = _Flying(unit, attempt, time.monotonic() + unit.seconds)
+    def _launch(self, unit: Unit, *, attempt: int, losses: int) -> None:
+        argument = json.dumps(unit.argument)
+        if self._memory is None:
+            reference, deadline = self._call.remote(self._reference, argument), time.monotonic() + unit.seconds
+        else:
+            limits = {"seconds": unit.seconds, "memory": self._memory}
+            reference, deadline = self._call.remote(self._reference, argument, **limits), math.inf
+        self._flying[reference] = _Flying(unit, attempt, losses, deadline)
 
     def _patience(self) -> float:
         """Seconds until the next unit's time is up, or until it is time to look again."""
@@ -136,13 +167,20 @@ class _Flight:
 
     def _land(self, reference: Any) -> Iterator[Outcome]:
         flown = self._flying.pop(reference)
+        unit, attempt, losses = flown.unit, flown.attempt, flown.losses
+        is_lost = False
         try:
             told = json.loads(self._ray.get(reference))
-            outcome = Outcome(flown.unit, End[told["end"]], told["value"], told["detail"])
+            if "stop" in told:
+                raise ViviError(told["stop"])
+            outcome = Outcome(unit, End[told["end"]], told["value"], told["detail"])
         except self._ray.exceptions.RayError as error:  # the process or its machine died, or its memory was taken
-            outcome = Outcome(flown.unit, End.CRASHED, detail=f"{type(error).__name__}: {_first_line(error)}")
-        if outcome.end is not End.DONE and flown.attempt < self._engine.attempts:
-            self._launch(flown.unit, attempt=flown.attempt + 1)
+            outcome = Outcome(unit, End.CRASHED, detail=f"{type(error).__name__}: {_first_line(error)}")
+            is_lost = self._memory is not None and losses < self._engine.losses
+        if is_lost:
+            self._launch(unit, attempt=attempt, losses=losses + 1)
+        elif outcome.end not in (End.DONE, End.TIMEOUT) and attempt < self._engine.attempts:
+            self._launch(unit, attempt=attempt + 1, losses=losses)
         else:
             yield outcome
 

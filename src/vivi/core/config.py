@@ -12,7 +12,7 @@ import inspect
 import json
 import pkgutil
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 import pydantic
@@ -139,7 +139,8 @@ def _assign(data: Any, hint: Any, path: list[str], text: str, source: str) -> No
     elif isinstance(data, dict):
         cls = _find_class(data["class"], source)
         if name not in (names := _field_names(cls)):
-            raise ConfigError(f"{source}: {cls.__name__} has no field {name!r}{_suggest(name, names)}")
+            hint = _elsewhere(data, ".".join(path), names) or _suggest(name, names)
+            raise ConfigError(f"{source}: {cls.__name__} has no field {name!r}{hint}")
         key, hint = name, get_type_hints(cls, include_extras=True)[name]
     elif data is None:
         raise ConfigError(
@@ -256,6 +257,26 @@ def _field_names(cls: type[Any]) -> list[str]:
 def _suggest(name: str, legal: list[str]) -> str:
     near = difflib.get_close_matches(name, legal, n=1)
     return (f", did you mean {near[0]!r}?" if near else ".") + f" Legal: {_listed(legal)}"
+
+
+def _elsewhere(data: Any, wanted: str, legal: list[str]) -> str:
+    """A hint at a value further below that has the wanted name; empty where a field here is near, or nothing is."""
+    if difflib.get_close_matches(wanted.partition(".")[0], legal, n=1):
+        return ""
+    found = [path for path in _paths(data) if path.endswith(f".{wanted}")]
+    return f", did you mean {' or '.join(map(repr, found[:3]))}?" if found else ""
+
+
+def _paths(data: Any, path: str = "") -> Iterator[str]:
+    """Every path below a dumped tree that `override` takes."""
+    below: Iterable[tuple[Any, Any]] = ()
+    if isinstance(data, dict):
+        below = ((name, each) for name, each in data.items() if name != "class")
+    elif isinstance(data, list):
+        below = enumerate(data)
+    for name, each in below:
+        yield f"{path}.{name}".lstrip(".")
+        yield from _paths(each, f"{path}.{name}".lstrip("."))
 
 
 def _listed(names: Iterable[str]) -> str:

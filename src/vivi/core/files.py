@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +38,16 @@ def disk_full_named(path: Path) -> Iterator[None]:
         ) from error
 
 
+@cache
+def _machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+
+
+def _writer() -> str:
+    """A name of this process among those of all machines that share a folder."""
+    return f"{_machine()}-{os.getpid()}"
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file that appears under `path` only when the block ends without an error.
@@ -45,7 +56,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         DiskFullError: the disk is full; nothing appears under `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{_writer()}-{path.name}")
     try:
         with disk_full_named(path):
             with temporary.open("wb") as file:
@@ -68,7 +79,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         DiskFullError: the disk is full; what was at `path` is intact.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{_writer()}-{path.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with disk_full_named(path):

@@ -76,6 +76,8 @@ class RunFolder:
         ):
             if found.get(name) != identity.get(name):
                 changes.append(f"{flags} names other files")
+        if found.get("decode") != identity.get("decode"):
+            changes.append("--gpu-decode, which was given for one of them alone")
         if not changes and found != identity:
             changes.append("the version of the format")
         if changes:

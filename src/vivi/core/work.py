@@ -5,6 +5,7 @@ hangs costs only its unit, and a worker whose parent is gone ends at once.
 """
 
 import json
+import math
 import os
 import selectors
 import signal
@@ -22,7 +23,7 @@ from typing import Any
 from vivi.core.errors import ViviError
 
 _START_SECONDS = 300.0
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TOKIO_WORKER_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def usable_cores() -> int:
 def run_units(
     function: Callable[[Any], Any],
     *,
-    units: Iterable[Unit],
+    units: Iterable[Unit | None],
     workers: int,
     memory: int | None = None,
     attempts: int = 2,
@@ -76,7 +77,8 @@ def run_units(
 
     Args:
         function: a top-level function of an importable module; takes and returns JSON values.
-        units: taken one by one as workers become free.
+        units: taken one by one as workers become free. None stands for "nothing at this moment": the next one is asked
+            for when another unit has come to its end, so at least one must be at work.
         workers: number of processes.
         memory: limit of a worker's address space in bytes, or None.
         attempts: how often a unit is tried when its process dies; a process may have been killed by chance.
@@ -98,7 +100,7 @@ class _Task:
 
 
 class _Worker:
-    """The parent's end of one process, which always has a task."""
+    """The parent's end of one process."""
 
     def __init__(self, command: list[str], environment: dict[str, str], task: _Task) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `end`)
@@ -115,7 +117,7 @@ class _Worker:
 
     def begin(self, task: _Task) -> None:
         """Send a task; that the process is dead shows when its replies are read."""
-        self.task = task
+        self.task: _Task | None = task
         self.deadline = time.monotonic() + task.unit.seconds
         with suppress(BrokenPipeError):
             self._requests.write(json.dumps(task.unit.argument).encode() + b"\n")
@@ -123,7 +125,11 @@ class _Worker:
     def started(self) -> None:
         """Take note that the process is up: the time of its first task runs from now."""
         self.ready = True
-        self.deadline = time.monotonic() + self.task.unit.seconds
+        self.deadline = time.monotonic() + self.task.unit.seconds if self.task else math.inf
+
+    def rest(self) -> None:
+        """Take note that there is nothing to do at this moment."""
+        self.task, self.deadline = None, math.inf
 
     def receive(self) -> list[dict[str, Any]] | None:
         """Messages that have arrived; None when the process is dead."""
@@ -154,13 +160,14 @@ class _Worker:
 
 class _Pool:
     def __init__(
-        self, function: Callable[[Any], Any], *, units: Iterable[Unit], memory: int | None, attempts: int
+        self, function: Callable[[Any], Any], *, units: Iterable[Unit | None], memory: int | None, attempts: int
     ) -> None:
         reference = f"{function.__module__}:{function.__qualname__}"
         self._command = [sys.executable, "-P", "-m", "vivi.core.worker", reference, str(memory or 0)]
         search_path = os.pathsep.join(entry for entry in sys.path if entry)
         self._environment = os.environ | dict.fromkeys(_ONE_THREAD, "1") | {"PYTHONPATH": search_path}
         self._units = iter(units)
+        self._is_exhausted = False
         self._again: deque[_Task] = deque()
         self._attempts = attempts
         self._workers: list[_Worker] = []
@@ -182,15 +189,29 @@ class _Pool:
     def _next_task(self) -> _Task | None:
         if self._again:
             return self._again.popleft()
-        unit = next(self._units, None)
+        if self._is_exhausted:
+            return None
+        try:
+            unit = next(self._units)
+        except StopIteration:
+            self._is_exhausted = True
+            return None
         return None if unit is None else _Task(unit)
 
     def _fill(self, workers: int) -> bool:
-        while len(self._workers) < workers and (task := self._next_task()) is not None:
-            worker = _Worker(self._command, self._environment, task)
-            self._workers.append(worker)
-            self._selector.register(worker.replies, selectors.EVENT_READ, worker)
-        return bool(self._workers)
+        """Give work to the processes that have none and start those that are missing; says whether any is at work."""
+        resting = [worker for worker in self._workers if worker.task is None]
+        while (resting or len(self._workers) < workers) and (task := self._next_task()) is not None:
+            if resting:
+                resting.pop().begin(task)
+            else:
+                worker = _Worker(self._command, self._environment, task)
+                self._workers.append(worker)
+                self._selector.register(worker.replies, selectors.EVENT_READ, worker)
+        if self._is_exhausted:
+            for worker in resting:
+                self._dismiss(worker)
+        return any(worker.task is not None for worker in self._workers)
 
     def _heard(self) -> list[_Worker]:
         """Workers that have something to say or are dead, waited for until the next one's time is up."""
@@ -205,17 +226,19 @@ class _Pool:
         for message in messages:
             if "ready" in message:
                 worker.started()
-            else:
+            elif worker.task is not None:
                 unit = worker.task.unit
                 self._reuse(worker)
                 yield Outcome(unit, End[message["end"]], message["value"], message["detail"])
 
     def _reuse(self, worker: _Worker) -> None:
         task = self._next_task()
-        if task is None:
+        if task is not None:
+            worker.begin(task)
+        elif self._is_exhausted:
             self._dismiss(worker)
         else:
-            worker.begin(task)
+            worker.rest()
 
     def _give_up(self) -> Iterator[Outcome]:
         now = time.monotonic()
@@ -223,8 +246,9 @@ class _Pool:
             self._dismiss(worker)
             if not worker.ready:
                 raise ViviError(f"a worker process did not start within {_START_SECONDS:g} s: use fewer workers")
-            unit = worker.task.unit
-            yield Outcome(unit, End.TIMEOUT, detail=f"not done after {unit.seconds:g} s")
+            if worker.task is not None:
+                unit = worker.task.unit
+                yield Outcome(unit, End.TIMEOUT, detail=f"not done after {unit.seconds:g} s")
 
     def _dead(self, worker: _Worker) -> Iterator[Outcome]:
         code, words = worker.wait(), worker.last_words()
@@ -232,6 +256,8 @@ class _Pool:
         task = worker.task
         if not worker.ready and code > 0:
             raise ViviError(f"worker processes do not start: {words}")
+        if task is None:
+            return
         if task.attempt < self._attempts:
             self._again.append(_Task(task.unit, task.attempt + 1))
         else:

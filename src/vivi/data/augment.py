@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vivi.core.config import config
 from vivi.core.seeds import rng
+from vivi.core.to_device import to_device
 from vivi.data.crop import InceptionCrop
 
 _TINY = 1e-12
@@ -71,7 +72,7 @@ class InceptionColour(ColourTransform):
         its distance from V: x -> V - f (V - x), with f = min(factor, V / (V - min)) since S stops at 1. A pixel that
         the shift made negative throughout (V < 0) becomes black. No trip to HSV is needed.
         """
-        shift_B111, factor_B111 = draws_BD.to(images_BCHW.device)[:, :, None, None, None].unbind(dim=1)
+        shift_B111, factor_B111 = to_device(draws_BD, images_BCHW.device)[:, :, None, None, None].unbind(dim=1)
         red, green, blue = images_BCHW.unbind(dim=1)
         value_B1HW = torch.maximum(red, green).maximum(blue)[:, None]
         range_B1HW = torch.minimum(red, green).minimum(blue)[:, None].neg_().add_(value_B1HW).clamp_(min=_TINY)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from vivi.core.config import config
+from vivi.core.to_device import to_device
 from vivi.data.augment import ColourTransform
 from vivi.data.autoaugment_policies import PAPER, TPU_V0, Policy, Step
 
@@ -55,7 +56,7 @@ def _take_steps_(
         rows = (done_B & (kinds_P[chosen_B] == kind)).nonzero()[:, 0]
         if len(rows):
             arguments_B = arguments_P[chosen_B[rows]] * (sign_B[rows] if operation.signed else 1)
-            there = rows.to(levels_BCHW.device)
+            there = to_device(rows, levels_BCHW.device)
             levels_BCHW[there] = operation.change(levels_BCHW[there], arguments_B)
 
 

@@ -15,6 +15,8 @@ DeepVoltaire/AutoAugment and of timm.
 import torch
 from torch import Tensor
 
+from vivi.core.to_device import to_device
+
 _FILL = 128
 _FRACTION = 16
 
@@ -66,7 +68,7 @@ def _sources(affine: list[Tensor], *, height: int, width: int, device: torch.dev
     """The column and the row of the source for every pixel of the result: int32 x_BHW, y_BHW."""
     a, b, c, d, e, f = affine
     fixed = [_fixed(number_B) for number_B in (a, b, c + (a + b) / 2, d, e, f + (d + e) / 2)]
-    fixed_6B11 = torch.stack(fixed).to(device)[:, :, None, None]
+    fixed_6B11 = to_device(torch.stack(fixed), device)[:, :, None, None]
     columns = torch.arange(width, dtype=torch.int32, device=device)
     rows_H1 = torch.arange(height, dtype=torch.int32, device=device)[:, None]
     x_BHW = fixed_6B11[0] * columns + (fixed_6B11[1] * rows_H1 + fixed_6B11[2])

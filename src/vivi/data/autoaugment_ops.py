@@ -10,6 +10,8 @@ Products and sums are exact or rounded one by one, so every device gives the sam
 import torch
 from torch import Tensor
 
+from vivi.core.to_device import to_device
+
 _LEVELS = 256
 _PILLOW_GREY = (19595 / 2**16, 38470 / 2**16, 7471 / 2**16)
 _TENSORFLOW_GREY = (2989.0, 5870.0, 1140.0)
@@ -99,7 +101,7 @@ def sharpness(levels_BCHW: Tensor, factor_B: Tensor) -> Tensor:
 
 def _blend(base: Tensor, levels_BCHW: Tensor, factor_B: Tensor) -> Tensor:
     """A + factor (levels - A) with A the base, in 32-bit floats, clipped and cut off: as Pillow's Blend.c."""
-    factor_B111 = factor_B.float().to(levels_BCHW.device)[:, None, None, None]
+    factor_B111 = to_device(factor_B.float(), levels_BCHW.device)[:, None, None, None]
     return (levels_BCHW - base).mul_(factor_B111).add_(base).clamp_(0, 255).floor_()
 
 
@@ -124,5 +126,5 @@ def _histograms(levels_BCHW: Tensor) -> Tensor:
 def _look_up(levels_BCHW: Tensor, new_BCT: Tensor) -> Tensor:
     """Every level replaced by its entry in the table of its image (C is 1) or its channel."""
     where = levels_BCHW.flatten(2).long()
-    tables_BCT = new_BCT.to(device=where.device, dtype=torch.float32).expand(*where.shape[:2], _LEVELS)
+    tables_BCT = to_device(new_BCT.float(), where.device).expand(*where.shape[:2], _LEVELS)
     return tables_BCT.gather(2, where).view(levels_BCHW.shape)

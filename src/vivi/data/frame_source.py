@@ -1,6 +1,7 @@
 """What a loader needs of a source of frames: shot stores and folders of images fit alike."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,8 +11,24 @@ from vivi.data.jpeg import RowDecoder
 from vivi.data.records import ShotTable
 
 
+@dataclass(frozen=True, slots=True)
+class RecordName:
+    """What a stored frame or an image file is called."""
+
+    file: str
+    """Relative to the store or the folder."""
+    video: str | None = None
+    """Name of the video that the frame is of; None for an image."""
+    frame: int | None = None
+    """Counted in the stored frames of the video."""
+
+
 class Frame(Protocol):
     """A frame that was read and waits to be decoded."""
+
+    @property
+    def data(self) -> bytes | None:
+        """The whole JPEG file, to be decoded as it is; None where there are only pixels."""
 
     def decode(self, decoder: RowDecoder, *, rows: int) -> NDArray[np.uint8]:
         """At least the upper `rows` rows, those of a whole decode.
@@ -60,3 +77,6 @@ class FrameSource(Protocol):
         Raises:
             ViviError: it cannot be read; the text names it.
         """
+
+    def record_name(self, video: int, frame: int) -> RecordName:
+        """What frame `frame` of the video of that number is called."""

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from vivi.core.config import config
+from vivi.core.to_device import to_device
 from vivi.data.augment import ColourTransform
 
 
@@ -29,7 +30,7 @@ class GreyScale(ColourTransform):
 
     def apply_(self, images_BCHW: Tensor, draws_BD: Tensor) -> None:
         """Grey where the draw is 1; in place."""
-        chosen = draws_BD[:, 0].nonzero()[:, 0].to(images_BCHW.device)
+        chosen = to_device(draws_BD[:, 0].nonzero()[:, 0], images_BCHW.device)
         red, green, blue = images_BCHW[chosen].unbind(dim=1)
         grey_BHW = red.add_(green).add_(blue).div_(3)
         for channel_BHW in images_BCHW.unbind(dim=1):

@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from vivi.core.config import config
+from vivi.core.to_device import to_device
 from vivi.data.augment import ColourTransform
 
 _TINY = 1e-12
@@ -39,7 +40,7 @@ class HSVNoise(ColourTransform):
 
     def apply_(self, images_BCHW: Tensor, draws_BD: Tensor) -> None:
         """To HSV, change, clip, and back to RGB; in place."""
-        draws_7B11 = draws_BD.to(images_BCHW.device).T[:, :, None, None]
+        draws_7B11 = to_device(draws_BD, images_BCHW.device).T[:, :, None, None]
         hue_BHW, saturation_BHW, value_BHW = _to_hsv(images_BCHW)
         hue_BHW.add_(draws_7B11[0], alpha=6).remainder_(6)
         _curve_(saturation_BHW, *draws_7B11[1:4])

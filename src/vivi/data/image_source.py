@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from vivi.core.errors import ViviError
-from vivi.data.image_file import image_extensions
+from vivi.data.frame_source import RecordName
+from vivi.data.image_file import image_extensions, printable
 from vivi.data.images import find_images, given_split, names_digest
 from vivi.data.picture import Picture, open_picture
 from vivi.data.records import ShotTable
@@ -67,3 +68,7 @@ class ImageSource:
             ImageError: its file gives no image; the text names it and says why.
         """
         return open_picture(self.root / self.paths[number])
+
+    def record_name(self, video: int, frame: int) -> RecordName:  # noqa: ARG002 (an image has one frame)
+        """The file of the image of that number."""
+        return RecordName(printable(self.paths[video]))

@@ -14,8 +14,11 @@ from torch import Tensor
 
 from vivi.core.config import config
 from vivi.core.errors import ViviError
+from vivi.core.to_device import to_device
 from vivi.data.augment import Augmentation
 from vivi.data.clips import SingleImages
+from vivi.data.damage import Damage
+from vivi.data.device_frames import JPEGDecoder
 from vivi.data.file_list import images_of_list
 from vivi.data.image_source import ImageSource
 from vivi.data.images import ImageFolder, LabelledImage, names_digest, some_of_each_class
@@ -126,6 +129,8 @@ class ImageLoader:
         workers: threads; one per core is right.
         device: where batches are delivered.
         prefetch: batches made ahead.
+        damage: how many damaged records are borne, and where they are noted.
+        decode: decodes on the device; None: the threads decode.
 
     Raises:
         ConfigError: fewer images than a step needs.
@@ -143,6 +148,8 @@ class ImageLoader:
         workers: int,
         device: torch.device,
         prefetch: int = 2,
+        damage: Damage | None = None,
+        decode: JPEGDecoder | None = None,
     ) -> None:
         self._labels_V = np.array([image.label for image in labelled.images], dtype=np.int64)
         self._pipeline = Pipeline(
@@ -158,6 +165,8 @@ class ImageLoader:
             workers=workers,
             device=device,
             prefetch=prefetch,
+            damage=damage,
+            decode=decode,
         )
 
     def batches(self, first_step: int, last_step: int) -> Generator[ImageBatch]:
@@ -173,5 +182,5 @@ class ImageLoader:
         return self._pipeline.batches(first_step, last_step, make=self._batch)
 
     def _batch(self, step: int, frames_NKLCHW: Tensor, ids_N: NDArray[np.int64]) -> ImageBatch:
-        labels_B = torch.from_numpy(self._labels_V[ids_N]).to(frames_NKLCHW.device)
+        labels_B = to_device(torch.from_numpy(self._labels_V[ids_N]), frames_NKLCHW.device)
         return ImageBatch(step, frames_NKLCHW[:, 0], labels_B)

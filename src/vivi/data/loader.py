@@ -7,8 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vivi.core.to_device import to_device
 from vivi.data.augment import Augmentation
 from vivi.data.clips import Sampling
+from vivi.data.damage import Damage
+from vivi.data.device_frames import JPEGDecoder
 from vivi.data.frame_source import FrameSource
 from vivi.data.pipeline import Pipeline
 from vivi.data.records import VideoBatch
@@ -28,6 +31,8 @@ class VideoLoader:
         workers: threads; one per core is right.
         device: where batches are delivered.
         prefetch: batches made ahead.
+        damage: how many damaged records are borne, and where they are noted.
+        decode: decodes on the device; None: the threads decode.
 
     Raises:
         ConfigError: too few samples in the source for one batch.
@@ -47,6 +52,8 @@ class VideoLoader:
         workers: int,
         device: torch.device,
         prefetch: int = 2,
+        damage: Damage | None = None,
+        decode: JPEGDecoder | None = None,
     ) -> None:
         self._pipeline = Pipeline(
             source,
@@ -61,6 +68,8 @@ class VideoLoader:
             workers=workers,
             device=device,
             prefetch=prefetch,
+            damage=damage,
+            decode=decode,
         )
 
     def batches(self, first_step: int, last_step: int) -> Generator[VideoBatch]:
@@ -77,4 +86,4 @@ class VideoLoader:
 
 
 def _video_batch(step: int, frames_NKLCHW: Tensor, ids_N: NDArray[np.int64]) -> VideoBatch:
-    return VideoBatch(step, frames_NKLCHW, torch.from_numpy(ids_N).to(frames_NKLCHW.device))
+    return VideoBatch(step, frames_NKLCHW, to_device(torch.from_numpy(ids_N), frames_NKLCHW.device))

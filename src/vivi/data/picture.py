@@ -24,6 +24,8 @@ class Picture(ABC):
     height: int
     """When upright, in pixels."""
     width: int
+    data: bytes | None
+    """The file of an upright, whole JPEG; None where it was decoded already."""
 
     def read(self, *, first: int, count: int) -> list["Picture"]:
         """Its only frame.
@@ -88,6 +90,7 @@ class _DecodedPicture(Picture):
     image_HWC: NDArray[np.uint8]
     height: int
     width: int
+    data: None = None
 
     def decode(self, decoder: RowDecoder, *, rows: int) -> NDArray[np.uint8]:  # noqa: ARG002
         """All rows."""

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -12,24 +12,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vivi.core.errors import StoreError
 from vivi.core.seeds import rng
-from vivi.data.clips import Sampling
-from vivi.data.crop import Cropper, InceptionCrop
+from vivi.data.clips import Clip, Sampling
+from vivi.data.crop import InceptionCrop
+from vivi.data.damage import Damage, TooManyDamagedError, damaged_records, sample_instead
+from vivi.data.device_frames import DeviceFrameMaker, JPEGDecoder
+from vivi.data.frame_maker import AnyFrameMaker, CPUFrameMaker, DrawnSample
 from vivi.data.frame_source import FrameSource
-from vivi.data.jpeg import RowDecoder
+from vivi.data.image_file import ImageError
 from vivi.data.order import batch_ids
-from vivi.data.slots import Pending, Slots
+from vivi.data.pending import Pending
+from vivi.data.slots import Slots
 
 B = TypeVar("B")
 Make = Callable[[int, Tensor, NDArray[np.int64]], B]
 """Makes a batch of a step, its frames_NKLCHW on the device, and its ids_N."""
-
-
-class _Tools(threading.local):
-    """What each thread has for itself."""
-
-    def __init__(self, size: int) -> None:
-        self.decoder, self.cropper = RowDecoder(), Cropper(size)
 
 
 class Pipeline:
@@ -51,6 +49,8 @@ class Pipeline:
         workers: threads; one per core is right.
         device: where batches are delivered; pinned memory and a copy stream of its own are used on CUDA.
         prefetch: batches made ahead.
+        damage: how many damaged records are borne, and where they are noted.
+        decode: decodes on the device; None: the threads decode.
 
     Raises:
         ConfigError: too few samples in the source for one batch.
@@ -72,18 +72,25 @@ class Pipeline:
         workers: int,
         device: torch.device,
         prefetch: int,
+        damage: Damage | None = None,
+        decode: JPEGDecoder | None = None,
     ) -> None:
         if workers < 1 or prefetch < 1 or not 0 <= rank < ranks or samples_per_step < 1 or samples_per_step % ranks:
             raise ValueError("workers and prefetch must be positive, rank below ranks, ranks a divisor of the batch")
         self._source, self._sampling, self._crop = source, sampling, crop
         self._size, self._field, self._stream, self._seed = samples_per_step, field, stream, seed
         self._workers, self._prefetch = workers, prefetch
+        self._damage = damage or Damage()
         self._eligible = sampling.eligible(source.table)
         self._ids(0)  # there are enough
         share = samples_per_step // ranks
         self._positions = range(rank * share, (rank + 1) * share)
-        self._tools = _Tools(crop.size)
-        self._slots = Slots((share, sampling.shots, sampling.frames, 3, crop.size, crop.size), device=device)
+        shape = (share, sampling.shots, sampling.frames, 3, crop.size, crop.size)
+        self._frames: AnyFrameMaker = (
+            CPUFrameMaker(Slots(shape, device=device), size=crop.size)
+            if decode is None
+            else DeviceFrameMaker(shape, decode=decode, device=device)
+        )
 
     def batches(self, first_step: int, last_step: int, *, make: Make[B]) -> Generator[B]:
         """Batches of the steps first_step, ..., last_step - 1, in order.
@@ -98,7 +105,7 @@ class Pipeline:
                 memory is reused only after every tensor over it is gone.
 
         Raises:
-            ViviError: a frame cannot be read or decoded; the text names it.
+            ViviError: a frame cannot be read or decoded, or more of them than the limit; the text names it.
         """
         cv2.setNumThreads(1)
         stop = threading.Event()
@@ -126,42 +133,66 @@ class Pipeline:
 
     def _begin(self, step: int, pool: ThreadPoolExecutor, stop: threading.Event) -> Pending:
         ids_N = self._ids(step)[self._positions.start : self._positions.stop]
-        pending = Pending(self._slots, step=step, ids_N=ids_N)
+        pending = Pending(self._frames, step=step, ids_N=ids_N)
         for index in range(len(self._positions)):
             pool.submit(self._work, pending, index, stop)
         return pending
 
     def _finish(self, pending: Pending, make: Make[B]) -> B:
-        return make(pending.step, self._slots.hand_over(pending.delivered.result()), pending.ids_N)
+        try:
+            delivered = pending.delivered.result()
+        finally:
+            self._damage.add(pending.step, pending.all_damaged())
+        return make(pending.step, self._frames.hand_over(delivered), pending.ids_N)
 
     def _work(self, pending: Pending, index: int, stop: threading.Event) -> None:
         memory = pending.memory
         if memory is None or pending.delivered.done():
             return
         try:
-            if self._fill(memory[index], int(pending.ids_N[index]), self._positions[index], pending.step, stop):
+            if self._fill(memory, index, pending=pending, stop=stop):
                 del memory
                 pending.sample_done()
         except BaseException as error:
             pending.fail(error)
 
-    def _fill(self, out_KLCHW: NDArray[np.uint8], sample: int, position: int, step: int, stop: threading.Event) -> bool:
-        """Write one sample; False if it was stopped. `position` is the sample's place in the whole batch."""
-        clip = self._sampling.draw(sample, self._source.table, seed=self._seed, step=step)
+    def _fill(self, memory: Any, index: int, *, pending: Pending, stop: threading.Event) -> bool:
+        """Write one sample, or the first one instead of it that is whole; False if it was stopped."""
+        damaged, attempt = pending.damaged[index], 0
+        while True:
+            clip = self._sampling.draw(
+                int(pending.ids_N[index]), self._source.table, seed=self._seed, step=pending.step
+            )
+            try:
+                sample = self._drawn(clip, position=self._positions[index], step=pending.step)
+                return self._frames.fill(memory, index, sample=sample, stop=stop)
+            except (StoreError, ImageError) as error:
+                found = damaged_records(self._source, clip) if self._damage.limit else []
+                damaged += found
+                if len(damaged) > self._damage.limit > 0:
+                    raise TooManyDamagedError(len(damaged), limit=self._damage.limit, example=damaged[-1]) from error
+                other = self._instead(index, attempt=attempt, step=pending.step) if found else None
+                if other is None:
+                    raise
+                pending.ids_N[index], attempt = other, attempt + 1
+
+    def _drawn(self, clip: Clip, *, position: int, step: int) -> DrawnSample:
+        """The sample of a clip at a place of the whole batch, which decides the crops."""
         video = self._source.video(clip.video)
         generator = rng(self._seed, step=step, purpose=f"{self._stream}crop", sample=position)
-        count = clip.frame_numbers_KL.size
-        crops = self._crop.draw(generator, height=video.height, width=video.width, count=count)
-        for shot, (numbers, out_LCHW) in enumerate(zip(clip.frame_numbers_KL.tolist(), out_KLCHW, strict=True)):
-            shot_crops = crops[shot * len(numbers) : (shot + 1) * len(numbers)]
-            first = min(numbers)
-            frames = video.read(first=first, count=max(numbers) - first + 1)
-            for number in dict.fromkeys(numbers):
-                if stop.is_set():
-                    return False
-                members = [index for index, each in enumerate(numbers) if each == number]
-                rows = max(shot_crops[index].bottom for index in members)
-                image_HWC = frames[number - first].decode(self._tools.decoder, rows=rows)
-                for index in members:
-                    self._tools.cropper.cut(image_HWC, crop=shot_crops[index], out_CSS=out_LCHW[index])
-        return True
+        numbers_KL = clip.frame_numbers_KL
+        crops = self._crop.draw(generator, height=video.height, width=video.width, count=numbers_KL.size)
+        frames = numbers_KL.shape[1]
+        crops_KL = [crops[first : first + frames] for first in range(0, len(crops), frames)]
+        return DrawnSample(video, numbers_KL.tolist(), crops_KL)
+
+    def _instead(self, index: int, *, attempt: int, step: int) -> int | None:
+        return sample_instead(
+            self._positions[index],
+            attempt=attempt,
+            eligible=self._eligible,
+            ids_N=self._ids(step),
+            seed=self._seed,
+            step=step,
+            stream=self._stream,
+        )

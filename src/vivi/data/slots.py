@@ -1,9 +1,7 @@
 """The memory of batches: used again as soon as nobody looks at it, and copied to the device ahead of time."""
 
-import threading
 import weakref
 from collections import deque
-from concurrent.futures import Future
 from math import prod
 
 import numpy as np
@@ -50,29 +48,3 @@ class Slots:
         if self._stream is not None:
             batch.record_stream(torch.cuda.current_stream(self._device))
         return batch
-
-
-class Pending:
-    """A batch that threads are filling, sample by sample."""
-
-    def __init__(self, slots: Slots, *, step: int, ids_N: NDArray[np.int64]) -> None:
-        self.step, self.ids_N = step, ids_N
-        self.memory: NDArray[np.uint8] | None = slots.take()
-        self.delivered: Future[Tensor] = Future()
-        self._slots, self._left, self._lock = slots, len(ids_N), threading.Lock()
-
-    def sample_done(self) -> None:
-        """One sample is complete; whoever completes the last one delivers the batch."""
-        with self._lock:
-            self._left -= 1
-            memory = self.memory if self._left == 0 else None
-            if memory is not None:
-                self.memory = None
-        if memory is not None:
-            self.delivered.set_result(self._slots.deliver(memory))
-
-    def fail(self, error: BaseException) -> None:
-        """The first error is what the consumer gets."""
-        with self._lock:
-            if not self.delivered.done():
-                self.delivered.set_exception(error)

@@ -26,7 +26,7 @@ from vivi.nn import classifier as classifiers
 from vivi.nn import manifest
 from vivi.nn.classifier import Classifier
 from vivi.nn.encoder import Encoder, TimmForm
-from vivi.nn.model_card import model_card
+from vivi.nn.model_card import CARD, model_card
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -154,7 +154,7 @@ def save_encoder(
         for file, data in files.items():
             write_bytes(fresh / file, data)
         write_json(fresh / CONFIG, {**_timm_config(form, encoder, image_size, name), "vivi": ours})
-        write_text(fresh / "README.md", text)
+        write_text(fresh / CARD, text)
         manifest.write(fresh, (CONFIG, *files))
 
 
@@ -252,7 +252,10 @@ def _check_replaceable(folder: Path, name: str) -> None:
 
 
 def _read_weights(path: Path, encoder: Encoder, *, adapted: bool) -> nn.Module:
-    """Build the network without memory, then hand it the tensors of the file."""
+    """Build the network without memory, then hand it the tensors of the file.
+
+    A buffer that no file holds is room for work, and begins at 0.
+    """
     with torch.device("meta"):
         module = encoder.build()
     expected = {name: (list(each.shape), each.dtype) for name, each in module.state_dict().items()}
@@ -263,6 +266,10 @@ def _read_weights(path: Path, encoder: Encoder, *, adapted: bool) -> nn.Module:
     if expected != {name: (list(each.shape), each.dtype) for name, each in tensors.items()}:
         raise CheckpointError(f"{path} holds other tensors than its {CONFIG} describes: export the encoder again")
     module.load_state_dict(encoder.from_timm(tensors) if adapted else tensors, assign=True)
+    for layer in module.modules():
+        for name, buffer in list(layer.named_buffers(recurse=False)):
+            if buffer.is_meta:
+                setattr(layer, name, torch.zeros_like(buffer, device="cpu"))
     return module
 
 

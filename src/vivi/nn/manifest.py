@@ -15,10 +15,18 @@ _MAX_BYTES = 1 << 20
 _AGAIN = "copy or export the encoder again"
 
 
-def write(folder: Path, names: Iterable[str]) -> None:
-    """Write the manifest over the files `names` of `folder`."""
+def write(folder: Path, names: Iterable[str], *, form: str = FORMAT, export: str | None = None) -> None:
+    """Write the manifest over the files `names` of `folder`.
+
+    Args:
+        folder: holds the files.
+        names: of the files that count.
+        form: name of the folder's format.
+        export: the kind of export, where the folder is one: only such folders are replaced by a later export.
+    """
     sums = {name: sha256_file(folder / name) for name in names}
-    write_json(folder / NAME, {"format": FORMAT, "version": VERSION, "sha256": sums})
+    kind = {} if export is None else {"export": export}
+    write_json(folder / NAME, {"format": form, "version": VERSION, "sha256": sums, **kind})
 
 
 def check(folder: Path, names: Iterable[str]) -> dict[str, str]:

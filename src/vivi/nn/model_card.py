@@ -1,11 +1,14 @@
 """The README.md of an encoder folder: what it is, how to load it, and the facts of its training."""
 
+import html
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from vivi.nn.classifier import FILE, Classifier
 from vivi.nn.encoder import Encoder, TimmForm
 
+CARD = "README.md"
 _FRONT = """\
 ---
 library_name: {library}
@@ -68,6 +71,23 @@ layer.load_state_dict({{"weight": classifier["weight"].view_as(layer.weight), "b
 ```
 """
 _NO_TIMM = "timm has no model of exactly this shape: load it with vivi.\n"
+_ONNX = """\
+# {name}
+
+An image encoder as an ONNX graph, opset {opset}, compared with onnxruntime against the encoder it was made from.
+
+## Load it
+
+```python
+{snippet}```
+
+| | |
+|---|---|
+| input `images` | {input} |
+| pixels | {pixels} |
+| resize | {resize} |
+{outputs}
+"""
 
 
 def model_card(
@@ -83,7 +103,7 @@ def model_card(
     """The card in Markdown, with the front matter that model hubs read."""
     parts = [
         _FRONT.format(library="vivi" if form is None else "timm"),
-        f"# {name}\n",
+        f"# {shown(name)}\n",
         f"{text.strip()}\n",
         _VIVI.format(size=image_size, dim=encoder.feature_dim),
         *([] if classifier is None else [_CLASSIFIER.format(file=FILE, count=len(classifier.classes))]),
@@ -107,4 +127,74 @@ def _table(rows: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
+    return shown(value).replace("|", "\\|")
+
+
+def onnx_card(name: str, *, about: Mapping[str, Any], snippet: str) -> str:
+    """The README.md of an exported graph.
+
+    Args:
+        name: of the model.
+        about: its config.json.
+        snippet: Python that runs it.
+    """
+    outputs = [f"| output `{key}` | {_cell(shape)} |" for key, shape in about["outputs"].items()]
+    body = _ONNX.format(
+        name=shown(name),
+        opset=about["opset"],
+        snippet=snippet,
+        input=_cell(about["input"]["images"]),
+        pixels=_cell(about["input"]["pixels"]),
+        resize=_cell(about["resize"]),
+        outputs="\n".join(outputs),
+    )
+    facts = _table({"fingerprint": about["vivi"]["fingerprint"], **about["vivi"]["details"]})
+    return f"{front_matter({'library_name': 'onnx', 'tags': ['image-feature-extraction', 'vivi']})}\n{body}\n{facts}"
+
+
+def shown(value: Any) -> str:
+    """A name or value as text for Markdown: one line of visible characters, nothing that a browser takes for HTML."""
+    line = " ".join(str(value).split())
+    return html.escape(visible(line), quote=False)
+
+
+def visible(text: str) -> str:
+    """`text` with every character that cannot be seen (controls, marks of direction) written as an escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def front_matter(fields: Mapping[str, Any]) -> str:
+    """The YAML that stands at the head of a card, between two lines of dashes; its texts are quoted as JSON quotes."""
+    return "---\n" + "".join(_yaml({key: value}, indent=0) for key, value in fields.items()) + "---\n"
+
+
+def without_front_matter(card: str) -> str:
+    """The Markdown of a card."""
+    if not card.startswith("---\n"):
+        return card
+    _, closed, body = card[4:].partition("\n---\n")
+    return body.lstrip("\n") if closed else card
+
+
+def _yaml(value: Any, *, indent: int) -> str:
+    """Mappings and lists in blocks, everything else as JSON, which YAML contains."""
+    space = " " * indent
+    if isinstance(value, Mapping):
+        parts = []
+        for key, each in value.items():
+            nested = isinstance(each, Mapping | list) and each
+            parts.append(
+                f"{space}{key}:\n{_yaml(each, indent=indent + 2)}" if nested else f"{space}{key}: {_scalar(each)}\n"
+            )
+        return "".join(parts)
+    if isinstance(value, list):
+        items = (
+            _yaml(each, indent=indent + 2) if isinstance(each, Mapping | list) else f"{space}  {_scalar(each)}\n"
+            for each in value
+        )
+        return "".join(f"{space}- {item.removeprefix(space + '  ')}" for item in items)
+    return f"{space}{_scalar(value)}\n"
+
+
+def _scalar(value: Any) -> str:
+    return json.dumps(visible(value) if isinstance(value, str) else value, ensure_ascii=False)

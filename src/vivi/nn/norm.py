@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vivi.core.config import config
+from vivi.nn.standardized import StandardizedConv2d
 
 TIMM_NORM_EPS = 1e-5
 TIMM_WEIGHT_EPS = 1e-8
@@ -136,23 +137,6 @@ class GroupNormWS(Norm):
         return {name: each / scale if each.ndim == 4 else each for name, each in tensors.items()}
 
 
-class StandardizedConv2d(nn.Conv2d):
-    """A convolution whose filters have mean 0 and variance 1 over (input channel, height, width) (Qiao et al. 2019).
-
-    The parameters are float32 and so is the standardisation, also under autocast, which casts only its result.
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, eps: float) -> None:
-        super().__init__(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x_BCHW -> convolved by the standardised filters."""
-        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
-        weight = (self.weight - mean) * torch.rsqrt(variance + self.eps)
-        return F.conv2d(x, weight, None, self.stride, self.padding)
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """Ranks whose batches are one norm group."""
@@ -171,6 +155,8 @@ class GroupedBatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
+    recorded_3C: Tensor
+    """Sums of the means and unbiased variances since the last commit, and of how many groups: no part of a state."""
 
     def __init__(self, channels: int, *, momentum: float, eps: float) -> None:
         super().__init__()
@@ -184,8 +170,7 @@ class GroupedBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
         self.register_buffer("num_batches_tracked", torch.zeros((), dtype=torch.int64))
-        self._recorded: Tensor | None = None
-        self._recorded_groups = 0
+        self.register_buffer("recorded_3C", torch.zeros(3, channels), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """x_BCHW -> the same shape, normalised.
@@ -202,6 +187,10 @@ class GroupedBatchNorm(nn.Module):
             )
         if self.span is not None:
             return self._spanning(x, self.span)
+        return self._at_once(x) if torch.compiler.is_compiling() else self._one_by_one(x)
+
+    def _one_by_one(self, x: Tensor) -> Tensor:
+        """Group after group, each by the device's own kernel."""
         means_GC, variances_GC = self.running_mean.new_zeros(2, self.groups, len(self.weight)).unbind()
         chunks = x.chunk(self.groups) if self.groups > 1 else (x,)
         parts = [
@@ -209,9 +198,18 @@ class GroupedBatchNorm(nn.Module):
             F.batch_norm(part, mean_C, variance_C, self.weight, self.bias, training=True, momentum=1.0, eps=self.eps)
             for part, mean_C, variance_C in zip(chunks, means_GC, variances_GC, strict=True)
         ]
-        if torch.is_grad_enabled():
-            self._record(torch.stack([means_GC.sum(0), variances_GC.sum(0)]))
+        self._record(means_GC.sum(0), variances_GC.sum(0))
         return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+    def _at_once(self, x: Tensor) -> Tensor:
+        """All groups in a few operations that a compiler joins; the same up to rounding."""
+        grouped = x.unflatten(0, (self.groups, -1)).to(torch.promote_types(x.dtype, torch.float32))
+        count, inner = grouped[0, :, 0].numel(), [1] * (x.ndim - 2)
+        variances, means = torch.var_mean(grouped, dim=(1, *range(3, grouped.ndim)), correction=0, keepdim=True)
+        self._record(means.sum(0).flatten(), variances.sum(0).flatten() * (count / max(count - 1, 1)))
+        scales = torch.rsqrt(variances + self.eps) * self.weight.view(-1, *inner)
+        y: Tensor = grouped * scales + (self.bias.view(-1, *inner) - means * scales)
+        return y.flatten(0, 1).to(x.dtype)
 
     def _spanning(self, x: Tensor, span: "Span") -> Tensor:
         """The whole batch and those of the other ranks of the span as one norm group."""
@@ -220,29 +218,38 @@ class GroupedBatchNorm(nn.Module):
         mean_C = span.summed(wide.sum((0, 2, 3))) / count
         centred = wide - mean_C[:, None, None]
         variance_C = span.summed(centred.square().sum((0, 2, 3))) / count
-        if torch.is_grad_enabled():
-            unbiased_C = variance_C.detach() * (count / max(count - 1, 1))
-            self._record(torch.stack([mean_C.detach(), unbiased_C]).to(self.running_mean.dtype))
+        self._record(mean_C, variance_C * (count / max(count - 1, 1)))
         scale_C = torch.rsqrt(variance_C + self.eps) * self.weight
         return (centred * scale_C[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
-    def _record(self, sums_2C: Tensor) -> None:
-        if self.is_repeated:
-            return
-        self._recorded = sums_2C if self._recorded is None else self._recorded + sums_2C
-        self._recorded_groups += self.groups
+    def _record(self, means_C: Tensor, variances_C: Tensor) -> None:
+        """Add the sums over the groups of a pass with gradient."""
+        if torch.is_grad_enabled() and not self.is_repeated:
+            with torch.no_grad():
+                sums_3C = torch.stack([means_C, variances_C, torch.full_like(means_C, self.groups)])
+                self.recorded_3C.add_(sums_3C.to(self.recorded_3C.dtype))
+
+    def recorded_averages(self) -> Tensor:
+        """Mean and unbiased variance, 2 x C, averaged over the recorded groups; zeros where there are none."""
+        return self.recorded_3C[:2] / self.recorded_3C[2].clamp(min=1)
 
     def take_recorded(self) -> Tensor | None:
-        """Mean and unbiased variance, 2 x C, averaged over the groups recorded since the last call, or None."""
-        taken = None if self._recorded is None else self._recorded / self._recorded_groups
-        self._recorded, self._recorded_groups = None, 0
+        """The recorded averages, 2 x C, which are then forgotten, or None; waits for the device."""
+        taken = self.recorded_averages() if bool(self.recorded_3C[2].any()) else None
+        self.forget()
         return taken
 
+    def forget(self) -> None:
+        """Drop what was recorded."""
+        self.recorded_3C.zero_()
+
     def move_running_averages(self, statistics_2C: Tensor) -> None:
-        """Move the running mean and variance towards `statistics_2C` by `momentum`."""
-        self.running_mean.lerp_(statistics_2C[0], self.momentum)
-        self.running_var.lerp_(statistics_2C[1], self.momentum)
-        self.num_batches_tracked += 1
+        """Move the running mean and variance towards `statistics_2C` by `momentum`, if anything was recorded."""
+        recorded_C = self.recorded_3C[2] > 0
+        for running_C, statistic_C in zip((self.running_mean, self.running_var), statistics_2C, strict=True):
+            running_C.lerp_(torch.where(recorded_C, statistic_C, running_C), self.momentum)
+        self.num_batches_tracked += recorded_C[0]
+        self.forget()
 
 
 @contextmanager
@@ -281,19 +288,18 @@ def commit_running_averages(module: nn.Module, *, mean: Callable[[Tensor], Tenso
         module: any module; those without batch norm are left alone.
         mean: averages one tensor over the ranks; called once, on every rank alike.
     """
-    taken = [(layer, statistics) for layer in _batch_norms(module) if (statistics := layer.take_recorded()) is not None]
-    if not taken:
+    layers = _batch_norms(module)
+    if not layers:
         return
-    averaged = mean(torch.cat([statistics_2C for _, statistics_2C in taken], dim=1))
-    pieces = torch.split(averaged, [statistics_2C.shape[1] for _, statistics_2C in taken], dim=1)
-    for (layer, _), statistics_2C in zip(taken, pieces, strict=True):
+    averaged = mean(torch.cat([layer.recorded_averages() for layer in layers], dim=1))
+    for layer, statistics_2C in zip(layers, averaged.split([len(each.weight) for each in layers], dim=1), strict=True):
         layer.move_running_averages(statistics_2C)
 
 
 def forget_running_averages(module: nn.Module) -> None:
     """Drop what was recorded since the last commit, for a step that is not done."""
     for layer in _batch_norms(module):
-        layer.take_recorded()
+        layer.forget()
 
 
 def _batch_norms(module: nn.Module) -> list[GroupedBatchNorm]:

@@ -44,6 +44,10 @@ def recompute_blocks(encoder: nn.Module) -> None:
 
 
 def _recomputed(block: nn.Module, x: Tensor) -> Tensor:
+    y: Tensor
+    if torch.compiler.is_compiling():  # a program repeats operations, not what layers note
+        y = checkpoint(block, x, use_reentrant=False)
+        return y
     norms = [layer for layer in block.modules() if isinstance(layer, GroupedBatchNorm)]
     first = [(layer.groups, layer.span) for layer in norms]
 
@@ -60,7 +64,7 @@ def _recomputed(block: nn.Module, x: Tensor) -> Tensor:
     def passes() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), second_pass()
 
-    y: Tensor = checkpoint(block, x, use_reentrant=False, preserve_rng_state=False, context_fn=passes)
+    y = checkpoint(block, x, use_reentrant=False, preserve_rng_state=False, context_fn=passes)
     return y
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vivi.core.config import config
 from vivi.core.seeds import Draw, rng
+from vivi.core.to_device import to_device
 from vivi.objectives.base import Objective, Predictions, Question
 from vivi.objectives.patches import PatchObjective, PatchTask
 
@@ -74,7 +75,7 @@ class JigsawObjective(PatchObjective):
             ValueError: frames too small for the patches.
         """
         drawn_SL = draw.integers("permutation", high=self.classes, shape=(x.shape[1],))
-        targets_SL = drawn_SL.to(x.device, non_blocking=True)
+        targets_SL = to_device(drawn_SL, x.device)
         views_SVCHW = self.cut(x, cells_SLP=self.permutations_QP[targets_SL], draw=draw)
         return Question(views=views_SVCHW, targets=targets_SL)
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from vivi.core.config import config
 from vivi.core.seeds import Draw
+from vivi.core.to_device import to_device
 from vivi.data.augment import standardise_
 from vivi.nn.heads import linear
 from vivi.objectives.base import Objective, ObjectiveConfig, Predictions
@@ -70,7 +71,7 @@ class PatchObjective(Objective, ABC):
             raise ValueError(f"{needed} pixels a side, got frames of {height} x {width}")
         rooms = [side - self.patch + 1 for side in sides]
         down_SLP, right_SLP = (
-            draw.integers(what, high=room, shape=shape).to(cells_SLP.device, non_blocking=True)
+            to_device(draw.integers(what, high=room, shape=shape), cells_SLP.device)
             for what, room in zip(("down", "right"), rooms, strict=True)
         )
         top_SLP = cells_SLP.div(self.grid, rounding_mode="floor") * sides[0] + down_SLP

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from vivi.core.config import config
 from vivi.core.seeds import Draw
+from vivi.core.to_device import to_device
 from vivi.nn.heads import linear
 from vivi.objectives.base import Objective, ObjectiveConfig, Predictions, Question
 
@@ -59,7 +60,7 @@ class RotationObjective(Objective):
         if height != width:
             raise ValueError(f"rotation needs square frames, got {height} x {width} pixels")
         if self.turns == 1:
-            turns_SL = draw.integers("turns", high=QUARTERS, shape=(x.shape[1],)).to(x.device, non_blocking=True)
+            turns_SL = to_device(draw.integers("turns", high=QUARTERS, shape=(x.shape[1],)), x.device)
             return Question(views=turned(x, turns_SL=turns_SL), targets=turns_SL)
         views_SVCHW = torch.cat([x.rot90(turn, dims=(-2, -1)) for turn in range(QUARTERS)], dim=1)
         turns_4L = torch.arange(QUARTERS, device=x.device)[:, None].expand(-1, x.shape[1])

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from vivi.core.config import config
 from vivi.core.seeds import Draw
+from vivi.core.to_device import to_device
 from vivi.nn.heads import mlp, projection
 from vivi.objectives.base import Objective, ObjectiveConfig, Predictions, Question, at_least_float32
 
@@ -53,7 +54,7 @@ class ShotOrderObjective(Objective):
 
         The frames inside a shot keep their order: they are pooled already.
         """
-        reversed_N = draw.integers("reversed", high=2).to(x.device)
+        reversed_N = to_device(draw.integers("reversed", high=2), x.device)
         return Question(views=torch.where(reversed_N[:, None, None] == 1, x.flip(1), x), targets=reversed_N)
 
     def forward(self, embeddings: Tensor) -> Predictions:

@@ -1,18 +1,13 @@
 """The report: one HTML file about a store, its runs and their scores, that needs no network and no JavaScript."""
 
 import json
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from vivi import __version__
 from vivi.core.errors import ViviError
 from vivi.core.files import check_output, write_text
 from vivi.data.store import ShotStore
@@ -33,6 +28,8 @@ from vivi.report.runs import Run, collect, read_run, run_names
 from vivi.report.score_table import PlacedFile, ScoreTable, place, score_table
 from vivi.report.scores import ScoreFile, read_scores
 from vivi.report.settings import WORDS, Difference, Settings, differences_of, explained_settings
+from vivi.report.standalone import environment, figure
+from vivi.report.standalone import render as render_page
 from vivi.report.table_text import figure_text
 from vivi.report.tables import LEGEND
 from vivi.report.tables_folder import Exhibit, measured_exhibits
@@ -41,7 +38,6 @@ from vivi.report.verdict import Verdict, against_random, judge, sentence
 __all__ = ["collect", "write_report"]
 
 _TEMPLATE = "page.html.j2"
-_SHOWN_VERSIONS = ("torch", "numpy", "av", "opencv-python-headless", "simplejpeg", "scikit-learn", "matplotlib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +165,15 @@ def _page(
         ingested=None if store is None else read_ingested(store),
         shots=None if store is None else report_shots(store, cuts=cuts),
         runs=runs,
-        losses=_drawn(loss_figure(runs, key="loss")),
-        monitors=_drawn(monitor_figure(runs, key="monitor")),
-        pace=_drawn(pace_figure(runs, key="pace")),
-        spectra=_drawn(spectrum_figure(runs, key="spectrum")),
+        losses=figure(loss_figure(runs, key="loss")),
+        monitors=figure(monitor_figure(runs, key="monitor")),
+        pace=figure(pace_figure(runs, key="pace")),
+        spectra=figure(spectrum_figure(runs, key="spectrum")),
         settings=tuple(map(explained_settings, runs)),
         differences=differences_of(runs),
         scores=table,
         placed=placed,
-        score_figure=None if table is None else _drawn(score_figure(table, key="score")),
+        score_figure=None if table is None else figure(score_figure(table, key="score")),
         verdict=verdict,
         headline=_headline(verdict, exhibits),
         random_line="" if table is None or verdict is None else against_random(table, method=verdict.method),
@@ -198,15 +194,8 @@ def _headline(verdict: Verdict | None, exhibits: Sequence[Exhibit]) -> str:
 
 def render(page: Page) -> str:
     """The page as HTML; everything that is not markup of this package is escaped."""
-    text = resources.files("vivi.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters.update(pretty=_pretty, seconds=_seconds, thousands=_thousands, figure=figure_text, drawn=_exhibited)
-    return jinja.from_string(text).render(page=page, whose=WORDS)
-
-
-def _drawn(svg: str | None) -> Markup | None:
-    """An SVG figure of this package, which is markup already."""
-    return None if svg is None else Markup(svg)
+    filters = {"pretty": _pretty, "figure": figure_text, "drawn": _exhibited}
+    return render_page(package="vivi.report", template=_TEMPLATE, filters=filters, page=page, whose=WORDS)
 
 
 def _exhibited(exhibit: Exhibit) -> Markup | None:
@@ -215,31 +204,5 @@ def _exhibited(exhibit: Exhibit) -> Markup | None:
     return None if svg is None else Markup(inlined(svg, key=exhibit.table.key, label=exhibit.table.title))
 
 
-def environment() -> dict[str, str]:
-    """Versions of what ran here, and the size of the machine."""
-    versions = {name: _version(name) for name in _SHOWN_VERSIONS}
-    machine = {"vivi": __version__, "python": platform.python_version()}
-    return machine | versions | {"system": f"{platform.system()} {platform.machine()}", "cpu cores": str(_cores())}
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def _thousands(value: int) -> str:
-    return f"{value:,}".replace(",", "\N{THIN SPACE}")

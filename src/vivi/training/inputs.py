@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ from torch import Tensor
 from vivi.core.errors import ConfigError, StoreError, ViviError
 from vivi.core.world import World
 from vivi.data.clips import SingleImages
+from vivi.data.damage import Damage
+from vivi.data.device_frames import JPEGDecoder
 from vivi.data.image_source import ImageSource
 from vivi.data.labelled import ImageLoader, LabelledSet
 from vivi.data.loader import VideoLoader
+from vivi.data.nvjpeg import check_nvjpeg, nvjpeg
 from vivi.data.records import ImageBatch, VideoBatch
 from vivi.data.store import ShotStore
 from vivi.data.store.format import MANIFEST
@@ -44,10 +47,21 @@ class Inputs:
     experiment: Experiment
     source: ShotStore | ImageSource | None
     labelled: LabelledSet | None
+    damage: Damage = field(default_factory=Damage)
+    """How many damaged records are borne, and which were found in the batches so far."""
+    decode: JPEGDecoder | None = None
+    """Decodes on the device; None: threads decode."""
 
     @classmethod
     def open(
-        cls, experiment: Experiment, *, data: Path | None, labels: Path | None, label_list: Path | None
+        cls,
+        experiment: Experiment,
+        *,
+        data: Path | None,
+        labels: Path | None,
+        label_list: Path | None,
+        bad_records: int = 0,
+        gpu_decode: bool = False,
     ) -> "Inputs":
         """Open what the experiment learns from.
 
@@ -56,6 +70,8 @@ class Inputs:
             data: a shot store, or a folder of images for a method that learns from single images.
             labels: a folder of labelled images for the image levels.
             label_list: names of those to use; None: the share that the experiment says.
+            bad_records: how many damaged records are replaced by others; 0: the first one is an error.
+            gpu_decode: whether a GPU decodes.
 
         Raises:
             ViviError: something is missing, not needed, or does not fit; the text names the flag.
@@ -68,12 +84,13 @@ class Inputs:
                 labels, share=experiment.labelled.share, seed=experiment.seed, file_list=label_list
             )
             _check_classes(experiment, labelled)
-        return cls(experiment, source, labelled)
+        return cls(experiment, source, labelled, Damage(bad_records), nvjpeg if gpu_decode else None)
 
     def identity(self) -> dict[str, str]:
-        """Fingerprints that change with the data."""
+        """Fingerprints that change with the data, and what decodes it where that is not the CPU."""
         found = {"data": self.source, "labels": self.labelled}
-        return {name: each.digest for name, each in found.items() if each is not None}
+        decode = {} if self.decode is None else {"decode": "device"}
+        return {name: each.digest for name, each in found.items() if each is not None} | decode
 
     def facts(self) -> dict[str, Any]:
         """What was learned from, in numbers, for the model card."""
@@ -83,11 +100,13 @@ class Inputs:
         return facts
 
     def check(self, *, world: World, workers: int) -> None:
-        """See that there is enough for one batch, before anything is written.
+        """See that there is enough for one batch, and what is to decode it, before anything is written.
 
         Raises:
-            ConfigError: there is not.
+            ViviError: there is not.
         """
+        if self.decode is nvjpeg:
+            check_nvjpeg(world.device)
         self.batches(0, 0, world=world, workers=workers).close()
 
     def batches(self, first_step: int, last_step: int, *, world: World, workers: int) -> Generator[StepInput]:
@@ -95,7 +114,7 @@ class Inputs:
 
         Raises:
             ConfigError: there is too little data for one batch.
-            ViviError: a frame or an image cannot be read.
+            ViviError: a frame or an image cannot be read, or more of them than are borne.
         """
         shared: dict[str, Any] = {
             "seed": self.experiment.seed,
@@ -103,6 +122,8 @@ class Inputs:
             "ranks": world.size,
             "workers": workers,
             "device": world.device,
+            "damage": self.damage,
+            "decode": self.decode,
         }
         videos = None if self.source is None else _video_loader(self.experiment, self.source, shared)
         images = None

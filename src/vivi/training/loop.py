@@ -2,9 +2,10 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Generator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,28 @@ from vivi.core.world import World
 from vivi.data.labelled import SPLIT_SEED
 from vivi.experiment import Experiment
 from vivi.model import chance_levels
+from vivi.nn.encoder_pass import EncoderPass, Precision, compiler_named, exact_float32
 from vivi.nn.recompute import recompute_blocks
+from vivi.training.bad_records import BadRecords
 from vivi.training.chunks import check_chunks
 from vivi.training.finish import export
 from vivi.training.guard import Guard
 from vivi.training.initial import initial_weights
 from vivi.training.inputs import Inputs, StepInput
+from vivi.training.log import Log, Progress
 from vivi.training.memory import fitting_chunks
 from vivi.training.meter import CHECKED, DivergedError, Meter, check_features, check_network
-from vivi.training.monitor import Monitor, OnlineKNN
+from vivi.training.monitor import OnlineKNN
+from vivi.training.precision import chosen_precision, recorded
+from vivi.training.spikes import Spikes
+from vivi.training.spectrum import write_spectrum
 from vivi.training.state import TrainState
 from vivi.training.step import train_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What does not change the numbers: devices, pace of logs and checkpoints."""
+    """What does not change the numbers but by rounding: devices, precision, pace of logs and checkpoints."""
 
     world: World
     workers: int
@@ -46,11 +53,21 @@ class RunOptions:
     """Bytes that a process may use; None: what is there. It matters where the number of chunks is to be chosen."""
     recompute: bool = False
     """Whether the encoder keeps only what enters its blocks and computes the rest again, to save memory."""
+    precision: Precision | None = None
+    """Of the encoder; None: that of the run if it was begun, else the fastest that the device has."""
+    compile: bool | None = None
+    """Whether training passes through the encoder are compiled; None: on CUDA."""
     log_every: int = 10
     save_every: int = 500
     bad_steps: int = 0
     """So many steps in a row may be left out because their loss or gradient is not finite; then every step waits for
     the device. 0: such a loss ends the run when it is next looked at."""
+    bad_records: int = 0
+    """So many damaged records of the data are replaced by others; 0: the first one ends the run."""
+    gpu_decode: bool = False
+    """Whether the device decodes the JPEG files; its pixels differ a little from the CPU's."""
+    spikes: float = 10.0
+    """So many median absolute deviations above the lines before, a line of the log is a loss spike; 0: none is."""
     milestone: int = 0
     """Checkpoints of steps that are multiples of this are kept for ever; 0: the newest two alone."""
     knn: Path | None = None
@@ -72,21 +89,21 @@ class RunOptions:
             ("knn_every", 1),
             ("milestone", 0),
             ("bad_steps", 0),
+            ("bad_records", 0),
+            ("spikes", 0),
         ):
             if getattr(self, name) < least:
                 raise ConfigError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
 
 
-Progress = Callable[[dict[str, float]], None]
-
-
+@exact_float32()
 def pretrain(
     experiment: Experiment,
     *,
     data: Path | None = None,
     labels: Path | None = None,
     label_list: Path | None = None,
-    init_from: Path | None = None,
+    init_from: Path | str | None = None,
     out: Path,
     options: RunOptions,
     progress: Progress,
@@ -99,7 +116,7 @@ def pretrain(
         data: a shot store, or a folder of images for a method that learns from single images.
         labels: labelled images, for a method with image levels.
         label_list: names of the labelled images to use; None: the share that the experiment says.
-        init_from: an encoder folder, or a checkpoint of another run, whose encoder this run starts with.
+        init_from: whose encoder this run starts with: see `vivi.training.initial.initial_weights`.
         out: the run folder.
         options: devices, pace of logs and checkpoints.
         progress: called with each line of the log.
@@ -111,24 +128,41 @@ def pretrain(
     """
     world = options.world
     check_chunks(experiment, chunks=options.chunks or 1, world=world)
-    inputs = Inputs.open(experiment, data=data, labels=labels, label_list=label_list)
+    inputs = Inputs.open(
+        experiment,
+        data=data,
+        labels=labels,
+        label_list=label_list,
+        bad_records=options.bad_records,
+        gpu_decode=options.gpu_decode,
+    )
     inputs.check(world=world, workers=options.workers)
     knn = None
     if options.knn is not None and world.is_first:
         knn = _online_knn(experiment, folder=options.knn, every=options.knn_every)
     state = TrainState.start(experiment, device=world.device)
     check_network(state, size=experiment.image_size)
-    if options.recompute:
-        recompute_blocks(state.model.encoder)
-    options = _with_chunks(options, state=state, experiment=experiment, say=say)
-    begun_with = None if init_from is None else initial_weights(init_from, state=state, world=world)
     run = RunFolder(out)
+    precision = chosen_precision(options.precision, run=run, world=world)
+    options = _prepared(options, state=state, experiment=experiment, precision=precision, say=say)
+    begun_with = None
+    if init_from is not None:
+        begun_with = initial_weights(init_from, state=state, world=world, encoder=experiment.encoder, say=say)
     with locked(out) if world.is_first else nullcontext(), stop_on_signals() as wish:
-        if world.decided_by_first(lambda: run.claim(_identity(experiment, inputs, begun_with)) and run.done.exists()):
+        if world.decided_by_first(
+            lambda: (
+                run.claim(_identity(experiment, inputs, begun_with) | recorded(precision, run=run))
+                and run.done.exists()
+            )
+        ):
             return run
         if restore(run, state, fingerprint=fingerprint(experiment), world=world):
             progress({"step": state.step})
-        with _Log.of(run, first_step=state.step, knn=knn, world=world, progress=progress) as log:
+        spikes = partial(Spikes, run, inputs=inputs, deviations=options.spikes, first_step=state.step, say=say)
+        with (
+            Log.of(run, first_step=state.step, knn=knn, spikes=spikes, world=world, progress=progress) as log,
+            compiler_named(),
+        ):
             try:
                 _train(state, experiment=experiment, inputs=inputs, run=run, options=options, log=log, wish=wish)
             except DivergedError as error:
@@ -158,45 +192,32 @@ def restore(run: RunFolder, state: TrainState, *, fingerprint: str, world: World
     return True
 
 
-def _with_chunks(
-    options: RunOptions, *, state: TrainState, experiment: Experiment, say: Callable[[str], None]
+def _prepared(
+    options: RunOptions,
+    *,
+    state: TrainState,
+    experiment: Experiment,
+    precision: Precision,
+    say: Callable[[str], None],
 ) -> RunOptions:
-    if options.chunks is not None:
-        return options
-    chunks = fitting_chunks(state, experiment=experiment, world=options.world, limit=options.memory, say=say)
-    return dataclasses.replace(options, chunks=chunks)
+    """Set how passes through the encoder go; the options with the number of chunks that is then chosen."""
+    model, world = state.model, options.world
+    if options.recompute:
+        recompute_blocks(model.encoder)
+    model.encoder_pass = EncoderPass(precision=precision)
+    if options.chunks is None:
+        chunks = fitting_chunks(state, experiment=experiment, world=world, limit=options.memory, say=say)
+        options = dataclasses.replace(options, chunks=chunks)
+    compiled = world.device.type == "cuda" if options.compile is None else options.compile
+    if compiled or precision is not Precision.FP32:
+        say(f"the encoder computes in {precision.value}{', compiled: the first steps take long' if compiled else ''}")
+    model.encoder_pass = EncoderPass(precision=precision, compiled=compiled)
+    return options
 
 
 def _finish(run: RunFolder, *, state: TrainState, experiment: Experiment, inputs: Inputs) -> None:
     export(run, state=state, experiment=experiment, inputs=inputs)
     write_json(run.done, {"step": state.step, "vivi": __version__})
-
-
-@dataclass(frozen=True, slots=True)
-class _Log:
-    """Writes and shows the lines of the log; on other ranks than the first it only reads them."""
-
-    monitor: Monitor | None
-    progress: Progress
-
-    @classmethod
-    @contextmanager
-    def of(
-        cls, run: RunFolder, *, first_step: int, knn: OnlineKNN | None, world: World, progress: Progress
-    ) -> Iterator["_Log"]:
-        if not world.is_first:
-            yield cls(None, progress)
-            return
-        with Monitor(run, first_step=first_step, knn=knn) as monitor:
-            yield cls(monitor, progress)
-
-    def due(self, step: int) -> bool:
-        return self.monitor is not None and self.monitor.due(step)
-
-    def write(self, meter: Meter, *, state: TrainState, last: bool) -> None:
-        line = meter.read(state.step)  # on every rank, so that all stop where the loss is not finite
-        if self.monitor is not None:
-            self.progress(self.monitor.log(line, state=state, last=last))
 
 
 def _train(
@@ -206,15 +227,15 @@ def _train(
     inputs: Inputs,
     run: RunFolder,
     options: RunOptions,
-    log: _Log,
+    log: Log,
     wish: StopWish,
 ) -> None:
     steps, world, first = experiment.schedule.steps, options.world, state.step
     meter = Meter(state.interval)
     identity = fingerprint(experiment)
     writer = CheckpointWriter(run.checkpoints, fingerprint=identity, milestone=options.milestone)
-
     guard = Guard(run, world=world, limit=options.bad_steps)
+    records = BadRecords(run, world=world, damage=inputs.damage)
 
     def save() -> None:
         meter.check_finite(state.step)
@@ -222,9 +243,14 @@ def _train(
         if world.is_first:
             writer.save(state)
 
+    def at_failure() -> None:
+        records.note_alone()
+        if state.step > first:
+            save()
+
     source = inputs.batches(first, steps, world=world, workers=options.workers)
     world.watch.at("waiting for data", step=first + 1)
-    with writer, closing(_timed(source, at_failure=lambda: save() if state.step > first else None)) as batches:
+    with writer, closing(_timed(source, at_failure=at_failure)) as batches:
         for batch, waited in batches:
             result = train_step(
                 state,
@@ -237,15 +263,18 @@ def _train(
             )
             world.watch.at("log and checkpoint")
             guard.watch(result, batch, step=state.step - 1)
-            meter.add(result, frames=experiment.pictures_per_step, waited=waited)
+            meter.add(result, step=state.step - 1, frames=experiment.pictures_per_step, waited=waited)
             last = state.step == steps
-            stopping = world.any(wish.asked)
+            stopping = records.any(wish.asked)
             if state.step % options.log_every == 0 or log.due(state.step) or last:
                 log.write(meter, state=state, last=last)
                 meter = Meter()
-            if state.step % options.save_every == 0 or last or stopping:
+            if state.step % options.save_every == 0 or last or stopping or records.are_too_many:
                 check_features(state, batch.pictures(CHECKED))
                 save()
+                if world.is_first and not result.is_left_out:
+                    write_spectrum(run, step=state.step, features_SVD=result.features_SVD)
+            records.check(before=writer.wait)
             if stopping and not last:
                 writer.wait()
                 raise InterruptedRunError(

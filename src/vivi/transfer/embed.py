@@ -1,39 +1,51 @@
-"""Embeddings of images as a Parquet file, written batch by batch."""
+"""Embeddings of images, videos and shot stores as a file, part by part: interrupted, the same call goes on."""
 
 import csv
+import hashlib
 import io
-import json
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 import vivi
+from vivi.core.config import differences
 from vivi.core.errors import ViviError
-from vivi.core.files import atomic_file, write_text
-from vivi.data.image_file import PREPROCESSING, image_extensions, printable
-from vivi.data.image_reader import ImageBatchRead, read_batches
-from vivi.data.images import find_images
+from vivi.core.files import locked, read_json, remove_temporaries, write_json, write_text
+from vivi.data.image_file import PREPROCESSING
+from vivi.data.store import ShotStore
 from vivi.nn.export import LoadedEncoder, load_encoder
 from vivi.probe import encode, finite
+from vivi.transfer.embedding.films import Stored, Videos
+from vivi.transfer.embedding.outputs import check_kind, write_output
+from vivi.transfer.embedding.rows import Broken, Rows, as_json, read_part, write_part
+from vivi.transfer.embedding.sources import Encode, Images, Per, Source
 
-GROUP_ROWS = 1024
-"""Rows of a row group: what is held in memory."""
+_JOB = "job.json"
+_FORMAT, _VERSION = "vivi-embed", 1
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedSummary:
     """What an embedding run wrote."""
 
-    images: int
-    """Rows of the file."""
+    out: Path
+    rows: int
+    """Of the file."""
     dim: int
     """Numbers of an embedding."""
+    inputs: int
+    """Images or videos that gave rows."""
+    unit: str
+    """What an input is: images or videos."""
     skipped: int
-    """Files that gave no image."""
+    """Files that gave nothing."""
     skipped_file: Path | None
     """CSV of path and reason; None if nothing was skipped."""
 
@@ -41,123 +53,168 @@ class EmbedSummary:
 def embed(
     encoder: Path,
     *,
-    images: Path,
+    images: Path | None = None,
+    videos: tuple[Path | str, ...] = (),
+    store: Path | None = None,
     out: Path,
+    per: Per = "frame",
+    fps: float = 1.0,
     batch: int = 64,
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> EmbedSummary:
-    """Write the frozen features of images to a Parquet file that appears whole or not at all.
+    """Write the frozen features of images, of videos, or of the frames of a store to a file.
 
-    Columns: `path` (string, relative to `images`) and `embedding` (fixed-size list of float32), in the order of the
-    paths. The schema's metadata holds, under "vivi", the encoder's name and fingerprint and the preprocessing as JSON.
-    Files that give no image are listed with their reasons in `OUT.skipped.csv`.
+    The file has a row for each image (`path`, relative to `images`); for each frame (`path`, `frame`, `shot`, and
+    `seconds` of raw videos); for each shot (`path`, `shot`, `first`, `frames`) or video (`path`, `frames`), the mean
+    over its frames; and always `embedding`. Its ending says what it is: .parquet, .npz, or .npy with the other columns
+    in OUT.csv. Parquet and npz hold, under "vivi", the encoder's name and fingerprint and the preprocessing as JSON.
+
+    Parts are kept in OUT.parts until all are done; then the file appears whole, with the same bytes as an unbroken call
+    would give. Files that give nothing are listed with their reasons in OUT.skipped.csv.
 
     Args:
         encoder: encoder folder.
         images: an image, or a folder that is searched recursively.
-        out: the Parquet file; an earlier one is replaced.
-        batch: images encoded at once.
+        videos: video files, folders of them, tar files and addresses, listed and decoded as `vivi ingest` does; no
+            store is made.
+        store: a shot store.
+        out: the file; an earlier one is replaced.
+        per: what a row is of, for videos and stores.
+        fps: frames of a second of raw video.
+        batch: pictures encoded at once.
         device: where to encode.
-        progress: called with the number of images done and of all after each batch.
+        progress: called with the number of inputs done and of all after each part.
 
     Raises:
-        ViviError: pyarrow is not installed, no usable encoder or images, or features that are not finite.
+        ViviError: not just one kind of input, a missing extra, no usable encoder or inputs, features that are not
+            finite, or OUT.parts is of another call.
     """
-    pyarrow, parquet = _pyarrow()
+    check_kind(out)
+    work = out.with_name(f"{out.name}.parts")
     trained = load_encoder(encoder)
+    size = trained.image_size
+    if (images is not None) + bool(videos) + (store is not None) != 1:
+        raise ViviError("name one kind of input: --images, --videos or --store")
+    source: Source
+    if images is not None:
+        source = Images.find(images, size=size, batch=batch)
+    elif videos:
+        source = Videos.find(videos, fps=fps, per=per, size=size, batch=batch, scratch=work)
+    else:
+        assert store is not None
+        source = Stored(store=ShotStore.open(store), per=per, size=size, batch=batch)
     trained.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    root, paths = _listed(images)
-    if out.is_dir():
-        raise ViviError(f"{out} is a folder: give the name of a file, for example {out / 'embeddings.parquet'}")
-    broken: list[tuple[int, str]] = []
+    with locked(work):
+        _begin(work, source, trained=trained, batch=batch)
+        _work_off(work, source, _encoder(trained, device=device), progress=progress)
+        summary = _finish(work, source, trained=trained, out=out)
+        shutil.rmtree(work)
+    return summary
+
+
+def _encoder(trained: LoadedEncoder, *, device: torch.device | str) -> Encode:
+    def features(images_BCHW: Tensor) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = finite(encode(trained, images_BCHW, device=device)).contiguous().numpy()
+        return found
+
+    return features
+
+
+def _begin(work: Path, source: Source, *, trained: LoadedEncoder, batch: int) -> None:
+    """Write down what is to be done, or see that it is what was begun.
+
+    Raises:
+        ViviError: the folder is of another call, or no folder of this program.
+    """
+    job = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "vivi": vivi.__version__,
+        "encoder": trained.fingerprint,
+        "batch": batch,
+        "inputs": hashlib.sha256(as_json(source.state).encode()).hexdigest()[:12],
+        **source.about,
+    }
+    remove_temporaries(work)
+    if not (work / _JOB).exists():
+        others = sorted({each.name for each in work.iterdir()} - {".lock"})
+        if others:
+            raise ViviError(f"{work} is not empty and was not begun by vivi embed (it holds {others[0]!r}): remove it")
+        write_json(work / _JOB, job)
+    elif changes := differences(read_json(work / _JOB), job):
+        raise ViviError(
+            f"{work} was begun by another call ({'; '.join(changes[:3])}): give the same as before, or delete it"
+        )
+
+
+def _work_off(work: Path, source: Source, features: Encode, *, progress: Callable[[int, int], None] | None) -> None:
+    """Make the parts that are not there."""
+    for number, inputs in enumerate(source.parts):
+        if not _part(work, number).exists():
+            write_part(_part(work, number), *source.rows(inputs, features))
+        if progress is not None:
+            progress(inputs.stop, source.count)
+
+
+def _finish(work: Path, source: Source, *, trained: LoadedEncoder, out: Path) -> EmbedSummary:
+    """Put the parts together.
+
+    Raises:
+        ViviError: no input gave a row.
+    """
+    numbers = range(len(source.parts))
+    broken: list[Broken] = []
     rows = 0
+    for number in numbers:
+        part, failed = read_part(_part(work, number))
+        rows, broken = rows + len(part), broken + failed
+    if not rows:
+        shutil.rmtree(work)
+        path, reason = broken[0]
+        raise ViviError(f"none of {source.count} {source.unit} can be read; the first, {path}: {reason}")
+
+    def parts() -> Iterator[Rows]:
+        found = (read_part(_part(work, number))[0] for number in numbers)
+        return (each for each in found if len(each))
+
+    write_output(out, parts, about=_about(trained, source))
     skipped_file = out.with_name(f"{out.name}.skipped.csv")
-    with atomic_file(out) as file, _writer(file, pyarrow, parquet, trained) as write:
-        for group in read_batches([root / path for path in paths], size=trained.image_size, batch=batch):
-            broken += group.broken
-            if group.positions_B:
-                write(_table(group, paths=paths, encoder=trained, device=device, pyarrow=pyarrow))
-            rows += len(group.positions_B)
-            if progress is not None:
-                progress(rows + len(broken), len(paths))
-        if not rows:
-            raise ViviError(f"{images}: none of {len(paths)} images can be read; the first, {paths[0]}: {broken[0][1]}")
-        _list_broken(skipped_file, paths=paths, broken=broken)
+    listed = sorted([*source.refused, *broken])
+    _list_skipped(skipped_file, listed)
     return EmbedSummary(
-        images=rows, dim=trained.feature_dim, skipped=len(broken), skipped_file=skipped_file if broken else None
+        out=out,
+        rows=rows,
+        dim=trained.feature_dim,
+        inputs=source.count - len(broken),
+        unit=source.unit,
+        skipped=len(listed),
+        skipped_file=skipped_file if listed else None,
     )
 
 
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise ViviError('writing Parquet needs pyarrow: pip install "vivi[embed]"') from error
-    return pyarrow, pyarrow.parquet
+def _part(work: Path, number: int) -> Path:
+    return work / f"part-{number:06d}.npz"
 
 
-def _listed(images: Path) -> tuple[Path, list[str]]:
-    if images.is_dir():
-        paths = find_images(images)
-        if not paths:
-            endings = " ".join(sorted(image_extensions()))
-            raise ViviError(f"{images} holds no images: give a folder with files whose names end in one of {endings}")
-        return images, paths
-    if not images.exists():
-        raise ViviError(f"{images} does not exist: give an image or a folder of images")
-    return images.parent, [images.name]
-
-
-@contextmanager
-def _writer(file: BinaryIO, pyarrow: Any, parquet: Any, encoder: LoadedEncoder) -> Iterator[Callable[[Any], None]]:
-    """A function that takes tables and writes them in groups of about GROUP_ROWS rows."""
-    facts = {
-        "encoder": encoder.name,
-        "fingerprint": encoder.fingerprint,
-        "image_size": encoder.image_size,
+def _about(trained: LoadedEncoder, source: Source) -> dict[str, Any]:
+    return {
+        "encoder": trained.name,
+        "fingerprint": trained.fingerprint,
+        "image_size": trained.image_size,
         "preprocessing": PREPROCESSING,
         "version": vivi.__version__,
+        **source.about,
     }
-    schema = pyarrow.schema(
-        [("path", pyarrow.string()), ("embedding", pyarrow.list_(pyarrow.float32(), encoder.feature_dim))],
-        metadata={"vivi": json.dumps(facts)},
-    )
-    waiting: list[Any] = []
-
-    def flush() -> None:
-        if waiting:
-            writer.write_table(pyarrow.concat_tables(waiting).cast(schema))
-            waiting.clear()
-
-    def write(table: Any) -> None:
-        waiting.append(table)
-        if sum(len(each) for each in waiting) >= GROUP_ROWS:
-            flush()
-
-    with parquet.ParquetWriter(file, schema) as writer:
-        yield write
-        flush()
 
 
-def _table(
-    group: ImageBatchRead, *, paths: list[str], encoder: LoadedEncoder, device: torch.device | str, pyarrow: Any
-) -> Any:
-    features_BD = finite(encode(encoder, group.images_BCHW, device=device))
-    names = [printable(paths[at]) for at in group.positions_B]
-    values = pyarrow.array(features_BD.contiguous().numpy().reshape(-1))
-    vectors = pyarrow.FixedSizeListArray.from_arrays(values, features_BD.shape[1])
-    return pyarrow.table({"path": pyarrow.array(names, pyarrow.string()), "embedding": vectors})
-
-
-def _list_broken(file: Path, *, paths: list[str], broken: list[tuple[int, str]]) -> None:
+def _list_skipped(file: Path, skipped: list[Broken]) -> None:
     """Write the list of skipped files, or remove that of an earlier run."""
-    if not broken:
+    if not skipped:
         file.unlink(missing_ok=True)
         return
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "reason"])
-    writer.writerows((printable(paths[at]), reason) for at, reason in broken)
+    writer.writerows(skipped)
     write_text(file, text.getvalue())

@@ -5,13 +5,14 @@ meaning, and every demuxer that would open another file or address (playlists, r
 of protocols. Probing decodes nothing and knows the limit of pixels, so that a picture of 16384 x 8704 costs no memory.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import av
 from av.container import InputContainer
@@ -33,11 +34,14 @@ Reason = Literal[
     "no frames",
     "truncated",
     "corrupt",
+    "changed",
 ]
 """Why a file gives no frames; the fixed set that `skipped.csv` uses."""
 
 MAX_PIXELS = 8192 * 4352
+"""Of a picture, 8K and a little more."""
 MAX_STREAMS = 64
+"""Of a file, of all kinds together."""
 _STILL = {"image2", "image2pipe", "ico", "tty", "fits", "bin", "xbin", "adf", "idf", "txd", "alias_pix", "brender_pix"}
 _LISTS = {"concat", "hls", "dash", "imf", "sdp", "rtsp", "rtp", "lavfi", "sap", "webm_dash_manifest"}
 _BEGINNINGS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"RIFF", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x00\x00\x01\xba")
@@ -76,6 +80,22 @@ class SourceInfo:
     """Frames of the file divided by seconds."""
 
 
+class FileState(NamedTuple):
+    """What tells one content of a file from another without reading it."""
+
+    device: int
+    inode: int
+    bytes: int
+    changed: int
+    """Time of the last change, in nanoseconds."""
+
+    @classmethod
+    def of(cls, handle: int) -> "FileState":
+        """Of an open file."""
+        status = os.fstat(handle)
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenVideo:
     """An open file and its video stream."""
@@ -83,6 +103,8 @@ class OpenVideo:
     container: InputContainer
     stream: VideoStream
     max_pixels: int
+    state: FileState
+    """Of the file when it was opened."""
 
     @property
     def format(self) -> str:
@@ -106,28 +128,29 @@ def open_video(path: Path, *, max_pixels: int = MAX_PIXELS, probe_only: bool = F
     """Open the video stream of a local file, until the end of the block.
 
     Args:
-        path: a regular file, whatever its name.
+        path: a regular file, whatever its name; no link (one may have been put there since the folder was searched).
         max_pixels: refuse larger pictures; checked before anything is decoded.
         probe_only: decode nothing while probing (the stream is then good for reading timestamps).
 
     Raises:
-        DecodeError: the file is unreadable, empty, no video, without a video stream, encrypted or too large.
+        DecodeError: the file is unreadable, empty, no video, without a video stream, encrypted or too large; or at the
+            end of the block, instead of any other of these errors: "changed", if its bytes were changed meanwhile.
     """
-    options = {"protocol_whitelist": "none", "max_pixels": str(max_pixels)} | (
+    options = {"protocol_whitelist": "none", "max_pixels": str(max_pixels), "max_streams": str(MAX_STREAMS + 1)} | (
         {"skip_frame": "all"} if probe_only else {}
     )
-    with _regular_file(path) as handle, open(handle, "rb", buffering=0, closefd=False) as raw:
+    with _regular_file(path) as (handle, state), open(handle, "rb", buffering=0, closefd=False) as raw:
         file = _Nameless(raw, suffix=path.suffix)
         try:
             container = av.open(file, mode="r", options=options, buffer_size=_BUFFER, metadata_errors="replace")
         except MemoryError as error:
-            raise DecodeError(path, "too large", "opening it needs more memory than there is") from error
+            raise DecodeError(path, "too large", "it has more streams or needs more memory than is allowed") from error
         except PermissionError as error:
             raise DecodeError(path, "not a video", "it points to other files: give those instead") from error
         except (av.FFmpegError, ValueError, OSError) as error:
             raise DecodeError(path, *_why_not_open(os.pread(handle, 16, 0), error)) from error
         with container:
-            yield OpenVideo(container, _video_stream(container, path, max_pixels), max_pixels)
+            yield OpenVideo(container, _video_stream(container, path, max_pixels), max_pixels, state)
 
 
 class _Nameless:
@@ -139,19 +162,37 @@ class _Nameless:
         self.name = f"video.{extension}" if extension.isascii() and extension.isalnum() else "video"
 
 
+def check_unchanged(path: Path, *, before: FileState, now: FileState) -> None:
+    """See that a file is still the one that it was.
+
+    Raises:
+        DecodeError: "changed".
+    """
+    if now != before:
+        raise DecodeError(path, "changed", "the file was changed or replaced while it was read: try again later")
+
+
 @contextmanager
-def _regular_file(path: Path) -> Iterator[int]:
+def _regular_file(path: Path) -> Iterator[tuple[int, FileState]]:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW)
     except (OSError, ValueError) as error:
-        raise DecodeError(path, "unreadable", getattr(error, "strerror", None) or str(error)) from error
+        is_link = getattr(error, "errno", None) == errno.ELOOP
+        why = "it is a symbolic link" if is_link else getattr(error, "strerror", None) or str(error)
+        raise DecodeError(path, "unreadable", why) from error
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise DecodeError(path, "unreadable", "it is no regular file")
         if status.st_size == 0:
             raise DecodeError(path, "empty", "the file has 0 bytes")
-        yield handle
+        state = FileState.of(handle)
+        try:
+            yield handle, state
+        except DecodeError:
+            check_unchanged(path, before=state, now=FileState.of(handle))
+            raise
+        check_unchanged(path, before=state, now=FileState.of(handle))
     finally:
         os.close(handle)
 

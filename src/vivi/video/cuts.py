@@ -16,6 +16,7 @@ from typing import Any
 
 from vivi.core.errors import ViviError
 from vivi.core.files import sha256_file
+from vivi.data.store.format import printable
 
 _HELP = 'write a CSV with the header path,seconds, or JSON such as {"clip.mp4": [4.2, 9.0]}'
 
@@ -30,10 +31,22 @@ def cuts_of(video: str, file: Path, *, sha256: str = "") -> tuple[float, ...]:
     Raises:
         CutsError: the file is wrong or changed, or does not name the video.
     """
-    cuts = _remembered(file, sha256)
-    if video not in cuts:
+    cuts = corrected_cuts_of(video, file, sha256=sha256)
+    if cuts is None:
         raise CutsError(f"{file} does not name {video!r}: add its cuts, or a line with empty seconds if it has none")
-    return cuts[video]
+    return cuts
+
+
+def corrected_cuts_of(video: str, file: Path, *, sha256: str = "") -> tuple[float, ...] | None:
+    """The cuts of one video, in seconds, growing; None where the file does not name it.
+
+    A name with characters that are not visible may stand as it is or as a store shows it, with escapes.
+
+    Raises:
+        CutsError: the file is wrong or changed.
+    """
+    cuts = _remembered(file, sha256)
+    return cuts.get(video, cuts.get(printable(video)))
 
 
 @lru_cache(maxsize=4)

@@ -6,11 +6,12 @@ are skipped unless chosen, and where a run of packets is needed by no chosen fra
 again at the key frame before the next chosen one. The frames are bit for bit those of decoding everything.
 
 What the first pass cannot be trusted on is decoded whole: other codecs and containers than those proved equal
-(AVI above all), timestamps that are missing or come twice. Should the second pass meet anything that the plan did not
-foresee, it goes on by decoding the whole file.
+(H.264 in AVI, ASF or MXF is not), timestamps that are missing or come twice. Should the second pass meet anything that
+the plan did not foresee, it goes on by decoding the whole file.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,14 +22,20 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from vivi.video.container import MAX_PIXELS, DecodeError, SourceInfo, open_video
+from vivi.video.container import MAX_PIXELS, DecodeError, FileState, OpenVideo, SourceInfo, check_unchanged, open_video
 from vivi.video.passes import UnforeseenError, decode_planned, decode_whole
 from vivi.video.pictures import Pictures
 from vivi.video.plan import Clock, plan_decoding
 from vivi.video.timeline import Timeline, read_timeline
 
+MAX_FRAMES = 6_000_000
+"""Sampled of one file: a day at 60 a second."""
+MAX_OUTPUT_PIXELS = 1 << 38
+"""Of all sampled frames of one file together: 27 days at one frame of 256 lines a second."""
 _CONTAINERS = {"mov", "matroska", "flv"}
-_CODECS = {"h264", "hevc", "mpeg4", "vp9", "av1"}
+_CODECS = {"h264", "hevc", "mpeg4", "vp9", "av1", "vp8", "mpeg2video", "ffv1", "mjpeg", "prores", "dnxhd"}
+_INTRA = {"mjpeg"}
+"""Of these, those that are proved equal in AVI too: every packet is a picture by itself."""
 
 
 class TimedFrame(NamedTuple):
@@ -45,6 +52,8 @@ class VideoFrames:
     """The sampled frames of one file; iterate to decode them, in order of time."""
 
     path: Path
+    state: FileState
+    """Of the file when its timestamps were read; the frames are taken from the same bytes."""
     info: SourceInfo
     timeline: Timeline
     clock: Clock
@@ -58,15 +67,21 @@ class VideoFrames:
         """Decode.
 
         Raises:
-            DecodeError: "corrupt" or "no frames".
+            DecodeError: "corrupt", "no frames", "changed", or "too large": more frames, or frames with more pixels
+                together, than `MAX_FRAMES` and `MAX_OUTPUT_PIXELS`.
         """
         pictures = Pictures(short_side=self.short_side, pixel_aspect=self.pixel_aspect)
         first = last = None
-        for frame_time, frame in self._frames():
+        pixels = 0
+        for count, (frame_time, frame) in enumerate(self._frames(), start=1):
             first = frame_time if first is None else first
             last = frame_time
             instant = self.clock.count(frame_time - first) / self.clock.rate
-            yield TimedFrame(float(instant), pictures.convert(frame))
+            image_HWC = pictures.convert(frame)
+            pixels += image_HWC.shape[0] * image_HWC.shape[1]
+            if count > MAX_FRAMES or pixels > MAX_OUTPUT_PIXELS:
+                raise DecodeError(self.path, "too large", f"it gives more than {count - 1} frames, too many to store")
+            yield TimedFrame(float(instant), image_HWC)
         if last is None:
             raise DecodeError(self.path, "no frames", "nothing in its video stream could be decoded")
 
@@ -74,16 +89,22 @@ class VideoFrames:
         last = None
         if not self.whole:
             try:
-                with open_video(self.path, max_pixels=self.max_pixels) as video:
+                with self._open() as video:
                     for last, frame in decode_planned(video, plan_decoding(self.timeline, self.clock)):
                         yield last, frame
                 return
             except (UnforeseenError, av.FFmpegError):
                 pass
-        with open_video(self.path, max_pixels=self.max_pixels) as video:
+        with self._open() as video:
             for time, frame in decode_whole(video, self.clock, path=self.path):
                 if last is None or time > last:
                     yield time, frame
+
+    @contextmanager
+    def _open(self) -> Iterator[OpenVideo]:
+        with open_video(self.path, max_pixels=self.max_pixels) as video:
+            check_unchanged(self.path, before=self.state, now=video.state)
+            yield video
 
 
 def sample_frames(
@@ -99,15 +120,15 @@ def sample_frames(
         decode_all: decode every frame (the reference: slower, same frames).
 
     Raises:
-        DecodeError: the file gives no frames; `reason` is one of the fixed set. "corrupt" and "no frames" may also
-            come while iterating.
+        DecodeError: the file gives no frames; `reason` is one of the fixed set. "corrupt", "no frames", "changed" and
+            "too large" may also come while iterating.
     """
     rate = Fraction(fps).limit_denominator(1_000_000)
     with open_video(path, max_pixels=max_pixels, probe_only=True) as video:
         timeline = read_timeline(video, path)
         stream = video.stream
         codec = stream.codec_context.codec.canonical_name
-        trusted = timeline.is_exact and codec in _CODECS and video.format in _CONTAINERS
+        proved = video.format in _CONTAINERS or (video.format == "avi" and codec in _INTRA)
         info = SourceInfo(
             codec=codec,
             container=video.container.format.name,
@@ -120,11 +141,12 @@ def sample_frames(
         clock = Clock(time_base=Fraction(stream.time_base or 1), rate=rate)
     return VideoFrames(
         path=path,
+        state=video.state,
         info=info,
         timeline=timeline,
         clock=clock,
         short_side=short_side,
         pixel_aspect=pixel_aspect,
         max_pixels=max_pixels,
-        whole=decode_all or not trusted,
+        whole=decode_all or not (timeline.is_exact and codec in _CODECS and proved),
     )

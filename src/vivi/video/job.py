@@ -1,70 +1,81 @@
-"""What an ingest makes, written down before it begins, so that no later call continues something else by mistake."""
+"""What an ingest makes, written down before it begins, so that no later call continues something else by mistake.
 
-import csv
+.work/listing.db    every input, see `vivi.video.listing`
+.work/job.json      the settings; written last, so an ingest has begun when this file is there
+"""
+
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from vivi.core.config import differences
+from vivi.core.config import differences, dump
 from vivi.core.errors import StoreError
-from vivi.core.files import read_json, write_json
+from vivi.core.files import TEMPORARY, read_json, sync_folder, write_json
 from vivi.data.store import format as layout
 from vivi.data.store.format import Skip, printable
-from vivi.data.store.reader import read_manifest
-from vivi.video.sources import Listing
+from vivi.data.store.manifest import read_manifest
+from vivi.data.store.skipped import read_skipped
+from vivi.video.listing import Candidate, Listing, Names, write_listing
+from vivi.video.settings import IngestSettings
 
+LISTING = f"{layout.WORK}/listing.db"
 _OURS = {layout.WORK, layout.SKIPPED, ".lock"}
 """What an ingest that stored nothing may leave behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """The settings and the inputs of one store."""
+def begin(out: Path, found: Iterable[Candidate | Skip], *, settings: IngestSettings) -> bool:
+    """Write the job down, or compare it with the one that was begun or finished in `out`.
 
-    settings: Any
-    """As JSON values."""
-    sources: dict[str, list[int]]
-    """Relative path of every input; for those that are tried also size and time of the last change."""
+    Args:
+        out: locked.
+        found: every input.
+        settings: those of the store.
 
-    @classmethod
-    def of(cls, listing: Listing, *, settings: Any) -> "Job":
-        """The job of making a store of `listing`."""
-        tried = {printable(each.path): [each.bytes, each.changed] for each in listing.candidates}
-        return cls(settings=settings, sources=tried | {skip.path: [] for skip in listing.skipped})
+    Returns:
+        whether the store is complete; if not, `LISTING` is what is to be done.
 
-    def begin(self, out: Path) -> bool:
-        """Write the job down, or compare it with the one that was begun or finished in `out`.
-
-        Returns:
-            whether the store is complete.
-
-        Raises:
-            StoreError: `out` holds a store of other settings or sources; the text names what differs.
-        """
+    Raises:
+        StoreError: `out` holds a store of other settings or sources; the text names what differs.
+        ViviError: an input cannot be listed, or the shot method can cut none of the videos; `out` is as before.
+    """
+    work, ours = out / layout.WORK, dump(settings)
+    fresh, theirs = work / f"{TEMPORARY}listing.db", work / f"{TEMPORARY}stored.db"
+    try:
+        write_listing(fresh, found)
+        with Listing(fresh) as listing:
+            settings.shots.check(Names(listing))
         if (out / layout.MANIFEST).exists():
-            settings = read_manifest(out)["info"]["settings"]
-            self._compare(out, settings, dict(_inputs_of_store(out)), compared=1)
+            write_listing(theirs, _inputs_of_store(out))
+            _compare(out, read_manifest(out)["info"]["settings"], ours, listings=(fresh, theirs), versions=False)
             return True
         if (out / layout.JOB).exists():
             begun = read_json(out / layout.JOB)
-            self._compare(out, begun["settings"], begun["sources"], compared=2)
+            if not (out / LISTING).exists():
+                raise StoreError(f"{out} was begun by another version of vivi: finish it with that, or delete it")
+            _compare(out, begun["settings"], ours, listings=(fresh, out / LISTING), versions=True)
         else:
-            write_json(out / layout.JOB, {"settings": self.settings, "sources": self.sources})
+            fresh.rename(out / LISTING)
+            sync_folder(work)
+            write_json(out / layout.JOB, {"settings": ours})
         return False
+    finally:
+        for file in (fresh, theirs):
+            file.unlink(missing_ok=True)
+        if not (out / layout.MANIFEST).exists() and not (out / layout.JOB).exists():
+            shutil.rmtree(work, ignore_errors=True)
 
-    def _compare(self, out: Path, settings: Any, sources: dict[str, list[int]], *, compared: int) -> None:
-        advice = f"give the same as before, use another --out, or delete {out}"
-        if changes := differences(settings, self.settings):
-            raise StoreError(f"{out} was begun with other settings ({_some(changes)}): {advice}")
-        changes = [f"new: {path!r}" for path in self.sources.keys() - sources.keys()]
-        changes += [f"gone: {path!r}" for path in sources.keys() - self.sources.keys()]
-        for path in self.sources.keys() & sources.keys():
-            ours, theirs = self.sources[path][:compared], sources[path][:compared]
-            changes += [f"changed: {path!r}"] if ours and theirs and ours != theirs else []
-        if changes:
-            raise StoreError(f"{out} was begun with other sources ({_some(sorted(changes))}): {advice}")
+
+def _compare(out: Path, theirs: Any, ours: Any, *, listings: tuple[Path, Path], versions: bool) -> None:
+    advice = f"give the same as before, use another --out, or delete {out}"
+    if changes := differences(theirs, ours):
+        raise StoreError(f"{out} was begun with other settings ({_some(changes)}): {advice}")
+    with ExitStack() as stack:
+        now, before = (stack.enter_context(Listing(file)) for file in listings)
+        if changes := now.differences(before, versions=versions):
+            raise StoreError(f"{out} was begun with other sources ({_some(changes)}): {advice}")
 
 
 def refuse_foreign(out: Path) -> None:
@@ -84,20 +95,14 @@ def refuse_foreign(out: Path) -> None:
         raise StoreError(f"{out} is not empty and not a store (it holds {printable(others[0])!r}): name a new folder")
 
 
-def _inputs_of_store(store: Path) -> Iterator[tuple[str, list[int]]]:
+def _inputs_of_store(store: Path) -> Iterator[Skip]:
+    """All that a store was made of, with sizes; that of what was not tried means nothing."""
     with (store / layout.VIDEOS).open() as lines:
         for line in lines:
             video = json.loads(line)
-            yield video["path"], [video["bytes"]]
-    for skip in read_skipped(store):
-        yield skip.path, [skip.bytes]
-
-
-def read_skipped(store: Path) -> list[Skip]:
-    """The lines of skipped.csv."""
-    with (store / layout.SKIPPED).open(newline="") as file:
-        return [Skip(row["path"], row["reason"], row["detail"], int(row["bytes"])) for row in csv.DictReader(file)]
+            yield Skip(video["path"], "", "", video["bytes"])
+    yield from read_skipped(store)
 
 
 def _some(changes: list[str]) -> str:
-    return "; ".join(changes[:3]) + (f"; and {len(changes) - 3} more" if len(changes) > 3 else "")
+    return "; ".join(changes[:3]) + ("; and more" if len(changes) > 3 else "")

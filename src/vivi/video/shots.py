@@ -23,9 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from vivi.core.config import build, config
-from vivi.core.errors import ConfigError
-from vivi.core.files import sha256_file
+from vivi.core.config import config
+from vivi.data.store.format import printable
 from vivi.video.cuts import CutsError, cuts_of, read_cuts
 
 
@@ -54,6 +53,18 @@ class ShotMethod(ABC):
 
     def check(self, videos: Sequence[str]) -> None:  # noqa: B027 (most methods need nothing)
         """See before the work that the method can cut some of these videos, given by their relative paths."""
+
+    def of_video(self, file: Path, *, video: str) -> "ShotMethod":  # noqa: ARG002
+        """What cuts this one video: the method itself, unless it must see more of the file than its stored frames.
+
+        Args:
+            file: the video.
+            video: its path relative to its source.
+
+        Raises:
+            DecodeError: the method looks at the file and cannot read it.
+        """
+        return self
 
     @abstractmethod
     def boundaries(self, signatures: Sequence[Signature], *, seconds: Sequence[float], video: str) -> list[int]:
@@ -87,7 +98,7 @@ class HistogramShots(ShotMethod):
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
     """A cut lies where half the L1 distance, between 0 and 1, is above this."""
     min_frames: Annotated[int, Field(ge=1)] = 1
-    """No cut closer than this behind the one before."""
+    """No cut closer than this behind the one before, or to the end of the video."""
 
     def signature(self, image_HWC: NDArray[np.uint8]) -> Signature:
         """The filled bins of the frame's histogram."""
@@ -98,8 +109,9 @@ class HistogramShots(ShotMethod):
     def boundaries(self, signatures: Sequence[Signature], *, seconds: Sequence[float], video: str) -> list[int]:  # noqa: ARG002
         """Frames whose histogram is farther than the threshold from the one before."""
         found: list[int] = []
+        last = len(signatures) - self.min_frames
         for index, distance in enumerate(self.distances(signatures), start=1):
-            if distance > self.threshold and index - (found[-1] if found else 0) >= self.min_frames:
+            if distance > self.threshold and (found[-1] if found else 0) + self.min_frames <= index <= last:
                 found.append(index)
         return found
 
@@ -137,6 +149,18 @@ class FixedWindows(ShotMethod):
 
 
 @config
+class CutsAt(ShotMethod):
+    """Cuts at these times."""
+
+    seconds: tuple[float, ...] = ()
+    """When the first frame of each new shot is shown, counted from the first frame."""
+
+    def boundaries(self, signatures: Sequence[Signature], *, seconds: Sequence[float], video: str) -> list[int]:  # noqa: ARG002
+        """The first frame at or behind each cut."""
+        return first_frames(seconds, cuts=self.seconds)
+
+
+@config
 class KnownCuts(ShotMethod):
     """Cuts that somebody has found before, read from a file (see `vivi.video.cuts`)."""
 
@@ -150,7 +174,8 @@ class KnownCuts(ShotMethod):
         Raises:
             CutsError: it names none of them.
         """
-        if videos and not set(read_cuts(Path(self.file))) & set(videos):
+        named = read_cuts(Path(self.file))
+        if videos and not any(video in named or printable(video) in named for video in videos):
             raise CutsError(f"{self.file} names none of the {len(videos)} videos; they are called like {videos[0]!r}")
 
     def boundaries(self, signatures: Sequence[Signature], *, seconds: Sequence[float], video: str) -> list[int]:  # noqa: ARG002
@@ -181,40 +206,3 @@ def colour_histogram(image_HWC: NDArray[np.uint8], *, bits: int) -> NDArray[np.f
 def half_l1(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
     """Half the L1 distance of two histograms: 0 for equal ones, 1 for disjoint ones."""
     return 0.5 * float(np.abs(before - after).sum(dtype=np.float64))
-
-
-def shot_method(text: str, *, threshold: float | None = None) -> ShotMethod:
-    """What `--shots` says: "hist", "none", a number of seconds, or a file of known cuts.
-
-    Args:
-        text: the flag's value.
-        threshold: for "hist" alone, the distance over which a cut is seen; None for the default.
-
-    Raises:
-        ViviError: none of these, or the file cannot be read.
-    """
-    if text == "hist":
-        values = {} if threshold is None else {"threshold": threshold}
-        return build(HistogramShots, values, source=f"--threshold {threshold}")
-    if threshold is not None:
-        raise ConfigError(f"--threshold {threshold} goes with --shots hist alone, not with --shots {text}")
-    if text == "none":
-        return WholeVideo()
-    if (seconds := _number(text)) is not None:
-        if not 0 < seconds < math.inf:
-            raise ConfigError(f"--shots {text}: a window lasts more than 0 seconds, for example --shots 8")
-        return FixedWindows(seconds=seconds)
-    if not Path(text).is_file():
-        raise ConfigError(
-            f"--shots {text!r} is no file; legal: hist (find cuts), none (one shot a video), a number of seconds "
-            "(fixed windows), or a file of known cuts (CSV path,seconds or JSON)"
-        )
-    read_cuts(Path(text))
-    return KnownCuts(file=text, sha256=sha256_file(Path(text)))
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

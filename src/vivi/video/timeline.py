@@ -9,6 +9,8 @@ import av
 
 from vivi.video.container import DecodeError, OpenVideo
 
+MAX_PACKETS = 20_000_000
+"""Of a file, of all its streams: more than a day of sound and of 60 pictures a second."""
 _ANNOUNCING = {"mov", "matroska", "flv", "avi", "asf", "mxf", "nut"}
 """Containers whose header says how long they are; for the others FFmpeg derives it from what it finds."""
 _ANIMATIONS = {"gif", "apng", "webp", "webp_anim", "jpegxl_anim"}
@@ -46,13 +48,16 @@ def read_timeline(video: OpenVideo, path: Path) -> Timeline:
 
     Raises:
         DecodeError: "corrupt" (it cannot be read to its end), "encrypted", "truncated" (it ends clearly before the
-            time it announces), "no frames", "zero duration", or "not a video" for a picture format with one picture.
+            time it announces), "no frames", "zero duration", "not a video" for a picture format with one picture, or
+            "too large" for more packets than are read.
     """
     marks: list[_Mark] = []
     ends: dict[int, int] = {}
     own, problem, is_encrypted = video.stream.index, "", False
     try:
-        for packet in video.packets(of_all_streams=True):
+        for count, packet in enumerate(video.packets(of_all_streams=True)):
+            if count == MAX_PACKETS:
+                raise DecodeError(path, "too large", f"it has more than {MAX_PACKETS} packets")
             index, pts, dts, duration = packet.stream_index, packet.pts, packet.dts, packet.duration or 0
             if index == own:
                 is_encrypted = is_encrypted or (not marks and packet.has_sidedata("encryption_info"))

@@ -6,6 +6,8 @@
     videos.jsonl            one line per stored video
     skipped.csv             one line per input that is not stored: path, reason, detail, bytes
 
+docs/store.md describes each of them byte by byte.
+
 A key is the first 16 hexadecimal digits of the sha256 of the video's relative path. The frames of a video lie side by
 side in one shard, so a shot is one read. Nothing in a store depends on when, where or by how many workers it was made.
 """
@@ -26,7 +28,13 @@ SKIPPED = "skipped.csv"
 SHARDS = "shards"
 WORK = ".work"
 JOB = f"{WORK}/job.json"
+"""What an ingest makes, while it is not whole."""
+MAKING = f"{WORK}/making.json"
+"""What is made of other stores, while it is not whole."""
 BLOCK = 512
+HEADER = 128
+"""Bytes before the values of an index array."""
+END_OF_TAR = bytes(2 * BLOCK)
 
 INDEX: dict[str, type[np.generic]] = {
     "video_start": np.int64,  # V+1: number of each video's first shot, and S at the end
@@ -129,6 +137,14 @@ def shard_name(number: int) -> str:
 def index_name(array: str) -> str:
     """Path of an index array, relative to the store."""
     return f"index/{array}.npy"
+
+
+def array_header(array: str, length: int) -> bytes:
+    """The 128 bytes before the values of an index array, those that numpy.save writes."""
+    kind = np.dtype(INDEX[array]).newbyteorder("<").str
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({length},), }}"
+    room = HEADER - 10
+    return b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little") + text.ljust(room - 1).encode() + b"\n"
 
 
 def member_header(name: str, size: int) -> bytes:

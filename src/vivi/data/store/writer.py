@@ -8,24 +8,25 @@ Each file appears whole or not at all, and a file is deleted only after what rep
 killed, and when, the next writer goes on from there and ends with the same bytes.
 """
 
-import csv
 import dataclasses
 import hashlib
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vivi.core.files import atomic_file, crash_point, read_json, sha256_file, write_bytes, write_json, write_text
+from vivi.core.files import atomic_file, crash_point, read_json, sha256_file, write_json, write_text
 from vivi.data.store import format as layout
 from vivi.data.store.format import Skip, VideoRecord
+from vivi.data.store.index import Index, IndexWriter
+from vivi.data.store.manifest import FileEntry
 from vivi.data.store.parts import Parts, json_line, video_from
+from vivi.data.store.skipped import write_skipped
+
+__all__ = ["Packer", "Parts", "finish", "write_manifest", "write_skipped"]
 
 _CHUNK = 1 << 20
-_END_OF_TAR = bytes(2 * layout.BLOCK)
 
 
 class Packer:
@@ -91,7 +92,7 @@ class Packer:
                 _write(file, digest, b"".join(_description_member(record)))
                 offsets.append(file.tell())
                 self._copy_frames(record, file, digest)
-            _write(file, digest, _END_OF_TAR)
+            _write(file, digest, layout.END_OF_TAR)
             size = file.tell()
         videos = [dataclasses.asdict(record) for record in self._waiting]
         return {"bytes": size, "sha256": digest.hexdigest(), "videos": videos, "offsets": offsets}
@@ -102,8 +103,8 @@ class Packer:
                 _write(file, digest, chunk)
 
 
-def finish(packer: Packer, *, skipped: list[Skip], fps: float, short_side: int, settings: Any) -> None:
-    """Write the index, the lists and, last of all, store.json.
+def finish(packer: Packer, *, skipped: Iterable[Skip], fps: float, short_side: int, settings: Any) -> None:
+    """Write the index, the lists and, last of all, store.json; in memory is one shard's share at a time.
 
     Args:
         packer: all its videos are in finished shards.
@@ -112,52 +113,42 @@ def finish(packer: Packer, *, skipped: list[Skip], fps: float, short_side: int, 
         short_side: pixels of the shorter side of a frame.
         settings: the ingest settings as JSON values.
     """
-    store = packer.store
-    shards, lines, seconds = [], io.BytesIO(), 0.0
-    pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in layout.INDEX}
-    for number, entry in enumerate(packer.shards()):
-        records = [video_from(record) for record in entry["videos"]]
-        shards.append({"name": layout.shard_name(number), "bytes": entry["bytes"], "sha256": entry["sha256"]})
-        line_bytes = [lines.write(json_line(record.description()).encode()) for record in records]
-        for name, values in _index_of_shard(number, records, entry["offsets"], line_bytes).items():
-            pieces[name].append(np.asarray(values, dtype=layout.INDEX[name]))
-        seconds += sum(record.seconds for record in records)
-    index = _joined(pieces)
-    for name, array in index.items():
-        _write_array(store / layout.index_name(name), array)
-    write_bytes(store / layout.VIDEOS, lines.getvalue())
-    write_skipped(store, skipped)
+    shards, seconds = [], 0.0
+    with IndexWriter(packer.store) as index:
+        for number, entry in enumerate(packer.shards()):
+            records = [video_from(record) for record in entry["videos"]]
+            shards.append(FileEntry(entry["bytes"], entry["sha256"]))
+            lines = [json_line(record.description()).encode() for record in records]
+            index.add_lines(b"".join(lines))
+            index.add(_columns(number, records, entry["offsets"], [len(line) for line in lines]))
+            seconds += sum(record.seconds for record in records)
+    num_skipped = write_skipped(packer.store, skipped)
     crash_point("index-written")
-    names = [*map(layout.index_name, layout.INDEX), layout.VIDEOS, layout.SKIPPED]
-    info = {
-        "fps": fps,
-        "short_side": short_side,
-        "num_videos": len(index["height"]),
-        "num_shots": len(index["shot_first"]),
-        "num_frames": len(index["frame_bytes"]),
-        "num_skipped": len(skipped),
-        "seconds": round(seconds, 3),
-        "settings": settings,
-    }
-    files = {name: {"bytes": (store / name).stat().st_size, "sha256": sha256_file(store / name)} for name in names}
-    manifest = {"format": layout.FORMAT, "version": layout.VERSION, "info": info, "shards": shards, "files": files}
+    info = {"fps": fps, "short_side": short_side, **index.counts, "num_skipped": num_skipped}
+    write_manifest(packer.store, info | {"seconds": round(seconds, 3), "settings": settings}, shards=shards)
+
+
+def write_manifest(store: Path, info: dict[str, Any], *, shards: Sequence[FileEntry]) -> None:
+    """Write store.json, which makes the folder a store: everything else is there.
+
+    Args:
+        store: its folder.
+        info: the fields of `StoreInfo`.
+        shards: in the order of their numbers.
+    """
+    lists = [*map(layout.index_name, layout.INDEX), layout.VIDEOS, layout.SKIPPED]
+    files = {name: {"bytes": (store / name).stat().st_size, "sha256": sha256_file(store / name)} for name in lists}
+    listed = [
+        {"name": layout.shard_name(number), "bytes": entry.bytes, "sha256": entry.sha256}
+        for number, entry in enumerate(shards)
+    ]
+    manifest = {"format": layout.FORMAT, "version": layout.VERSION, "info": info, "shards": listed, "files": files}
     write_json(store / layout.MANIFEST, manifest)
 
 
-def write_skipped(store: Path, skipped: list[Skip]) -> None:
-    """Write skipped.csv: path, reason, detail, bytes of every input that is not stored."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in dataclasses.fields(Skip))
-    writer.writerows(dataclasses.astuple(skip) for skip in skipped)
-    write_text(store / layout.SKIPPED, text.getvalue())
-
-
-def _index_of_shard(
-    number: int, records: list[VideoRecord], offsets: list[int], line_bytes: list[int]
-) -> dict[str, Iterable[int]]:
+def _columns(number: int, records: list[VideoRecord], offsets: list[int], line_bytes: list[int]) -> Index:
     """The shard's share of every index array; the three that count from the start hold lengths instead."""
-    return {
+    columns: dict[str, Iterable[int]] = {
         "video_start": [len(record.shots) for record in records],
         "shot_first": [first for record in records for first, _ in record.shots],
         "shot_length": [length for record in records for _, length in record.shots],
@@ -172,13 +163,7 @@ def _index_of_shard(
         "frame_bytes": [size for record in records for size in record.frame_bytes],
         "frame_crc32": [checksum for record in records for checksum in record.frame_crc32],
     }
-
-
-def _joined(pieces: dict[str, list[NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    index = {name: np.concatenate(arrays) for name, arrays in pieces.items()}
-    for name in ("video_start", "frame_start", "video_line"):
-        index[name] = np.concatenate([[0], np.cumsum(index[name])]).astype(layout.INDEX[name])
-    return index
+    return {name: np.asarray(values, dtype=layout.INDEX[name]) for name, values in columns.items()}
 
 
 def _jpeg_offsets(record: VideoRecord, start: int) -> Iterator[int]:
@@ -190,11 +175,6 @@ def _jpeg_offsets(record: VideoRecord, start: int) -> Iterator[int]:
 def _description_member(record: VideoRecord) -> tuple[bytes, bytes, bytes]:
     content = json_line(record.description()).encode()
     return layout.member_header(f"{record.key}.json", len(content)), content, bytes(layout.padding(len(content)))
-
-
-def _write_array(path: Path, array: NDArray[Any]) -> None:
-    with atomic_file(path) as file:
-        np.save(file, array, allow_pickle=False)
 
 
 def _write(file: BinaryIO, digest: "hashlib._Hash", data: bytes) -> None:

@@ -1,0 +1,195 @@
+"""Where the bytes of a video lie, and how a worker gets hold of them as a local regular file.
+
+What is not such a file already is copied to the scratch folder under the video's key, no more than the announced bytes,
+and deleted when it has been decoded. So no name of an archive member or of an object ever becomes part of a path.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from vivi.core.errors import ViviError
+from vivi.core.files import TEMPORARY, disk_full_named
+from vivi.core.remote import RemoteError, RemoteFolder
+
+LARGEST = 64 << 30
+"""Bytes of the largest video that is copied."""
+_CHUNK = 1 << 20
+
+
+class PlaceError(ViviError):
+    """A video whose bytes are not to be had: `reason` is a short phrase of a fixed set."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A regular file of this machine, or of a folder that all machines share."""
+
+    file: str
+
+    @contextmanager
+    def fetched(self, scratch: Path, *, key: str) -> Iterator[Path]:  # noqa: ARG002
+        """The file itself.
+
+        Raises:
+            ViviError: this machine does not see its folder.
+        """
+        _check_seen(Path(self.file))
+        yield Path(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMember:
+    """Bytes within a tar file."""
+
+    archive: str
+    offset: int
+    bytes: int
+    name: str
+    """Its name in the archive, of which nothing but a plain extension is used."""
+
+    @contextmanager
+    def fetched(self, scratch: Path, *, key: str) -> Iterator[Path]:
+        """A copy, until the end of the block.
+
+        Raises:
+            PlaceError: "unreadable", "truncated" or "too large".
+            DiskFullError: no space for the copy.
+            ViviError: this machine does not see the archive's folder.
+        """
+        _check_seen(Path(self.archive))
+        copy = scratch_file(scratch, key=key, name=self.name)
+        archive = Path(self.archive)
+        if self.bytes > LARGEST:
+            raise PlaceError("too large", f"the member has {self.bytes} bytes, at most {LARGEST} are copied")
+        try:
+            with disk_full_named(copy), copy.open("wb") as file:
+                try:
+                    opened = archive.open("rb")
+                except OSError as error:
+                    raise PlaceError("unreadable", error.strerror or str(error)) from error
+                with opened as source:
+                    source.seek(self.offset)
+                    _copy(source, file, size=self.bytes)
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteObject:
+    """An object of an object store, or a file of a web server."""
+
+    url: str
+    bytes: int
+    """As listed; 0 if that was not asked for."""
+    tag: str
+    """What the server calls this version of it; empty if that was not asked for."""
+
+    @contextmanager
+    def fetched(self, scratch: Path, *, key: str) -> Iterator[Path]:
+        """A copy, until the end of the block.
+
+        A server that cannot be reached or refuses costs the video where it is one of the web's; a whole object store
+        that does so concerns all of the run.
+
+        Raises:
+            PlaceError: "not there", "unreadable", "changed" or "too large".
+            RemoteError: the object store cannot be read.
+            DiskFullError: no space for the copy.
+        """
+        try:
+            folder, name = RemoteFolder.of_file(self.url)
+            copy = scratch_file(scratch, key=key, name=name)
+            try:
+                about = folder.about(name)
+                if about.size > LARGEST:
+                    raise PlaceError("too large", f"{about.size} bytes, at most {LARGEST} are copied")
+                if self.tag and about.tag != self.tag:
+                    raise PlaceError("changed", "it is another version than the one that was listed")
+                _download(folder, name, copy)
+                if folder.about(name) != about:
+                    raise PlaceError("changed", "it was changed while it was copied")
+                yield copy
+            finally:
+                copy.unlink(missing_ok=True)
+        except RemoteError as error:
+            if error.missing:
+                raise PlaceError("not there", str(error)) from error
+            if self.url.startswith("http"):
+                raise PlaceError("unreadable", str(error)) from error
+            raise
+
+
+Place = LocalFile | ArchiveMember | RemoteObject
+
+
+def place_values(place: Place) -> dict[str, Any]:
+    """A place as JSON values."""
+    return {"kind": type(place).__name__} | asdict(place)
+
+
+def place_from(values: dict[str, Any]) -> Place:
+    """A place from its JSON values."""
+    kinds: dict[str, type[Place]] = {kind.__name__: kind for kind in (LocalFile, ArchiveMember, RemoteObject)}
+    return kinds[values["kind"]](**{name: value for name, value in values.items() if name != "kind"})
+
+
+def scratch_file(scratch: Path, *, key: str, name: str) -> Path:
+    """Where the copy of a video lies; the folder is made."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    extension = PurePosixPath(name).suffix[1:].lower()
+    plain = f".{extension}" if extension.isascii() and extension.isalnum() and len(extension) <= 8 else ""
+    return scratch / f"{TEMPORARY}{key}{plain}"
+
+
+def clear_scratch(scratch: Path, *, key: str) -> None:
+    """Delete what a worker that was killed has left of a video."""
+    for left in scratch.glob(f"{TEMPORARY}*{key}*"):
+        left.unlink(missing_ok=True)
+
+
+def _check_seen(file: Path) -> None:
+    """A file may be deleted meanwhile; a folder that is not there means a machine that does not share it."""
+    if not file.parent.is_dir():
+        where = f"machine {socket.gethostname()} does not see {file.parent}"
+        raise ViviError(f"{where}, which was there before: all machines have to share it")
+
+
+def _download(folder: RemoteFolder, name: str, copy: Path) -> None:
+    try:
+        folder.download(name, copy, limit=LARGEST)
+    except RemoteError as error:
+        if "Range request not supported" not in str(error):
+            raise
+        folder.download_at_once(name, copy, limit=LARGEST)
+
+
+def _copy(source: BinaryIO, file: BinaryIO, *, size: int) -> None:
+    left = size
+    while left and (chunk := source.read(min(left, _CHUNK))):
+        file.write(chunk)
+        left -= len(chunk)
+    if left:
+        raise PlaceError("truncated", f"the archive ends {left} bytes before the end of this member")
+
+
+__all__ = [
+    "ArchiveMember",
+    "LocalFile",
+    "Place",
+    "PlaceError",
+    "RemoteObject",
+    "clear_scratch",
+    "place_from",
+    "place_values",
+    "scratch_file",
+]

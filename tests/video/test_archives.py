@@ -1,0 +1,152 @@
+"""Videos within tar files."""
+
+import csv
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from tests.reference.tiny_videos import film
+
+from vivi.core.files import sha256_file
+from vivi.data.store import ShotStore
+from vivi.video.archives import search_archive
+from vivi.video.ingest import IngestSettings, ingest
+from vivi.video.sources import Selection
+
+SETTINGS = IngestSettings(fps=2.0, short_side=32)
+
+
+def run(*sources: Path | str, out: Path, **selection: object) -> None:
+    ingest(sources, out=out, settings=SETTINGS, selection=Selection(**selection), workers=1)  # type: ignore[arg-type]
+
+
+def stored(out: Path) -> list[str]:
+    return [json.loads(line)["path"] for line in (out / "videos.jsonl").read_text().splitlines()]
+
+
+def skipped(out: Path) -> dict[str, str]:
+    with (out / "skipped.csv").open(newline="") as file:
+        return {row["path"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def shards(out: Path) -> list[str]:
+    return [sha256_file(path) for path in sorted((out / "shards").iterdir())]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    for seed, name in enumerate(["a.mp4", "b.mkv", "c.mp4"]):
+        film(folder / name, seed=seed)
+    return folder
+
+
+def tar(path: Path, members: dict[str, bytes | tarfile.TarInfo], *, form: int = tarfile.PAX_FORMAT) -> Path:
+    with tarfile.open(path, "w", format=form) as archive:
+        for name, data in members.items():
+            if isinstance(data, tarfile.TarInfo):
+                archive.addfile(data)
+            else:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def test_members_of_a_tar_are_ingested_under_its_name(videos: Path, tmp_path: Path) -> None:
+    long = f"{'deep/' * 40}c.mp4"
+    members = {"a.mp4": videos / "a.mp4", "x/b.mkv": videos / "b.mkv", long: videos / "c.mp4"}
+    path = tar(
+        tmp_path / "shard-0.tar", {name: file.read_bytes() for name, file in members.items()} | {"a.json": b"{}"}
+    )
+    run(path, out=tmp_path / "store")
+    assert stored(tmp_path / "store") == ["shard-0.tar/a.mp4", f"shard-0.tar/{long}", "shard-0.tar/x/b.mkv"]
+    assert skipped(tmp_path / "store") == {"shard-0.tar/a.json": "not a video"}
+    run(videos, out=tmp_path / "loose")
+    packed, loose = ShotStore.open(tmp_path / "store"), ShotStore.open(tmp_path / "loose")
+    for ours, theirs in ((0, 0), (1, 2), (2, 1)):
+        count = packed.num_frames(ours)
+        assert packed.read_frames(ours, first=0, count=count) == loose.read_frames(theirs, first=0, count=count)
+        assert packed.describe(ours)["bytes"] == loose.describe(theirs)["bytes"]
+    assert not list((tmp_path / "store").rglob(".work"))
+
+
+def test_hostile_members_stay_names(videos: Path, tmp_path: Path) -> None:
+    data = (videos / "a.mp4").read_bytes()
+    outside = tmp_path / "outside.mp4"
+    members: dict[str, bytes | tarfile.TarInfo] = {
+        "../../escape.mp4": data,
+        f"{tmp_path}/absolute.mp4": data,
+        "new\nline.mp4": data,
+        "link.mp4": special("link.mp4", tarfile.SYMTYPE, str(videos / "a.mp4")),
+        "hard.mp4": special("hard.mp4", tarfile.LNKTYPE, "../../escape.mp4"),
+        "pipe.mp4": special("pipe.mp4", tarfile.FIFOTYPE),
+        "device.mp4": special("device.mp4", tarfile.CHRTYPE),
+        "folder.mp4": special("folder.mp4", tarfile.DIRTYPE),
+        "empty.mp4": b"",
+        ".mp4/../..": data,
+    }
+    before = set(tmp_path.rglob("*"))
+    run(tar(tmp_path / "t.tar", members), out=tmp_path / "store")
+    created = {path for path in set(tmp_path.rglob("*")) - before if tmp_path / "store" not in [path, *path.parents]}
+    assert created == {tmp_path / "t.tar"} and not outside.exists()
+    assert sorted(stored(tmp_path / "store")) == sorted(
+        ["t.tar/../../escape.mp4", f"t.tar/{tmp_path}/absolute.mp4", r"t.tar/new\nline.mp4", "t.tar/.mp4/../.."]
+    )
+    special_ones = dict.fromkeys(
+        [f"t.tar/{name}.mp4" for name in ("link", "hard", "pipe", "device")], "not a regular file"
+    )
+    assert skipped(tmp_path / "store") == special_ones | {"t.tar/empty.mp4": "empty"}
+
+
+def test_the_second_member_of_a_name_is_refused(videos: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "t.tar", "w") as archive:
+        archive.add(videos / "a.mp4", "same.mp4")
+        archive.add(videos / "b.mkv", "same.mp4")
+        archive.add(videos / "c.mp4", "same.mp4")
+    run(tmp_path / "t.tar", out=tmp_path / "store")
+    assert stored(tmp_path / "store") == ["t.tar/same.mp4"]
+    assert ShotStore.open(tmp_path / "store").describe(0)["bytes"] == (videos / "a.mp4").stat().st_size
+    text = (tmp_path / "store" / "skipped.csv").read_text()
+    assert text.count("t.tar/same.mp4,named twice,another input has the same name,") == 2
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_broken_tar_gives_what_it_has_and_says_so(form: int, videos: Path, tmp_path: Path) -> None:
+    whole = tar(
+        tmp_path / "t.tar", {name: (videos / name).read_bytes() for name in ("a.mp4", "b.mkv", "c.mp4")}, form=form
+    )
+    with tarfile.open(whole) as archive:
+        offsets = [each.offset for each in archive.getmembers()]
+
+    def found(data: bytes) -> list[tuple[str, str]]:
+        whole.write_bytes(data)
+        return [(each.path, getattr(each, "reason", "")) for each in search_archive(whole, label="t")]
+
+    data = whole.read_bytes()
+    assert found(data) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t/c.mp4", "")]
+    assert found(data[: offsets[2]]) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t", "truncated")]
+    assert found(data[: offsets[2] + 100]) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t", "truncated")]
+    assert found(data[: offsets[2] - 2000]) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t", "corrupt")]
+    garbled = bytearray(data)
+    garbled[offsets[1] : offsets[1] + 512] = b"?" * 512
+    assert found(bytes(garbled)) == [("t/a.mp4", ""), ("t", "corrupt")]
+    assert found(b"") == [("t", "corrupt")] == found(b"no tar at all" * 100)
+
+
+def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("pax")
+    info.type, info.size = tarfile.XHDTYPE, 3 << 30
+    (tmp_path / "t.tar").write_bytes(info.tobuf())
+    with (tmp_path / "t.tar").open("r+b") as file:
+        file.truncate(4 << 30)  # sparse
+    ((path, detail),) = [(each.path, each.detail) for each in search_archive(tmp_path / "t.tar", label="t")]
+    assert path == "t" and "a header of 3221225472 bytes" in detail
