@@ -2,9 +2,10 @@
 
     python benchmarks/beside_lightly.py --out FOLDER [--lightly PYTHON]
 
-PYTHON is an interpreter that has lightly-train and ffmpeg on its path; without it, its column says so. The folder holds
-sixty-six small drawn videos, among them one whose name ends in .MP4, two of equal names in different folders, one cut in
-half, one that is text, and one that is empty. What is printed: commands, seconds, frames, and what became of these.
+PYTHON is an interpreter that has lightly-train, with ffmpeg on the path; without it, its column says so. The folder
+holds sixty-six small drawn videos, among them one whose name ends in .MP4, two of equal names in different folders, one
+cut in half, one that is text, and one that is empty. What is printed: commands, seconds, frames, and what became of
+these.
 """
 
 import argparse

@@ -12,25 +12,21 @@ assumption, not a measurement.
 """
 
 import argparse
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from vivi.core.seeds import Draw
 from vivi.experiment import Experiment
-from vivi.model import VIVI, named_levels
-from vivi.nn.resnet_v2 import ResNetV2
-from vivi.objectives.base import Question
 from vivi.presets import PRESETS, find
+from vivi.training.estimate import views_of_a_step
 
 PASSES, PASSES_IN_CHUNKS = 3, 4
 """Forward and twice as much backward; one more forward where a step is done in chunks."""
 _TRIED = 2
-"""Shots of the counted pass."""
+"""Shots, or labelled images, of the counted pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +55,15 @@ def cost_of(experiment: Experiment) -> Cost:
         encoder = nn.Module.train(experiment.encoder.build())
         own = {id(each): each.numel() for each in encoder.parameters()}
     operations = kept_bytes = pictures = 0.0
-    for count, views_SVCHW in _views(experiment):
-        shots, views = views_SVCHW.shape[:2]
+    for each in views_of_a_step(experiment):
+        counted = _TRIED * each.views
         kept: dict[int, int] = {}
         with FlopCounterMode(display=False) as counter, torch.autograd.graph.saved_tensors_hooks(_noted(kept), _same):
-            encoder(torch.empty_like(views_SVCHW.flatten(0, 1), device="meta"))
+            encoder(torch.empty(counted, 3, each.side, each.side, device="meta"))
         of_pass = sum(size for key, size in kept.items() if key not in own)
-        operations += counter.get_total_flops() * count / shots
-        kept_bytes += of_pass * count / shots
-        pictures += count * views
+        operations += counter.get_total_flops() * each.pictures / counted
+        kept_bytes += of_pass * each.pictures / counted
+        pictures += each.pictures
     return Cost(
         name=experiment.name,
         parameters=sum(own.values()),
@@ -76,30 +72,6 @@ def cost_of(experiment: Experiment) -> Cost:
         operations=operations / pictures,
         kept=kept_bytes / pictures,
     )
-
-
-def _views(experiment: Experiment) -> Iterator[tuple[int, Tensor]]:
-    """For each input of the encoder, shots or images of a step, and what it sees of two of them: views_SVCHW."""
-    model = VIVI(dataclasses.replace(experiment, encoder=ResNetV2(width=0.125)))  # it is only asked
-    size = experiment.image_size
-    draws = {
-        name: Draw(seed=0, step=0, purpose=name, first=0, count=_TRIED, total=_TRIED)
-        for name in named_levels(experiment)
-    }
-    if experiment.uses_videos:
-        frames_SLCHW = torch.zeros(_TRIED, experiment.sampling.frames, 3, size, size)
-        for views_SVCHW in _distinct(model.ask(frames_SLCHW, draws=draws)):
-            yield experiment.shots_per_step, views_SVCHW
-    if experiment.labelled is not None:
-        images_SVCHW = torch.zeros(_TRIED, experiment.labelled.views, 3, size, size)
-        labels_S = torch.zeros(_TRIED, dtype=torch.int64)
-        for views_SVCHW in _distinct(model.ask_about_images(images_SVCHW, labels_S=labels_S, draws=draws)):
-            yield experiment.labelled.images_per_step, views_SVCHW
-
-
-def _distinct(questions: list[Question]) -> list[Tensor]:
-    """Views that several questions share are encoded once."""
-    return list({id(each.views): each.views for each in questions}.values())
 
 
 def _noted(kept: dict[int, int]) -> Callable[[Tensor], Tensor]:

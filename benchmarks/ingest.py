@@ -56,7 +56,7 @@ def main() -> None:
     place = nullcontext(given.videos) if given.videos else tempfile.TemporaryDirectory()
     with place as folder:
         files = given.files or make_videos(Path(folder))
-        there = [] if given.alone else [name for name in OTHERS if is_there(name, files[0], others=given.others)]
+        there = [] if given.alone else [name for name in OTHERS if is_there(name, files, others=given.others)]
         names = [*METHODS, *there]
         print(f"{'CPU s per minute of video':24}" + "".join(f"{name:>17}" for name in names) + "   of all (quartiles)")
         for file in files:
@@ -64,12 +64,15 @@ def main() -> None:
     print(f"{time.monotonic() - start:.0f} s in all")
 
 
-def is_there(name: str, file: Path, *, others: str) -> bool:
-    """Whether another tool can be used; if not, says why."""
-    answer = ask(name, file, fps=1.0, others=others)
-    if answer.startswith("missing"):
-        print(f"{name}: {answer}")
-    return not answer.startswith("missing")
+def is_there(name: str, files: list[Path], *, others: str) -> bool:
+    """Whether another tool can be used on any of the files; if not, says why."""
+    answer = ""
+    for file in files:
+        answer = ask(name, file, fps=1.0, others=others)
+        if not answer.startswith("missing"):
+            return True
+    print(f"{name}: {answer}")
+    return False
 
 
 def report(file: Path, names: list[str], *, fps: float, repeats: int, others: str) -> None:

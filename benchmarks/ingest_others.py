@@ -31,8 +31,10 @@ def main() -> None:
     try:
         call(given.file, given.fps)
         print(cpu_seconds(lambda: call(given.file, given.fps)))
-    except (ImportError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
-        print(f"missing: {' '.join(str(error).split())[:300] or type(error).__name__}")
+    except Exception as error:  # whatever another tool raises where it is not there or does not read the file
+        lines = str(error).splitlines() or [type(error).__name__]
+        causes = [line for line in lines if "cannot open shared object" in line]
+        print(f"missing: {(causes or lines)[-1].strip()[:200]}")
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:

@@ -24,7 +24,8 @@ def notebook(page: str) -> NotebookNode:
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return new_notebook(cells=cells, metadata=kernel)
+    made: NotebookNode = new_notebook(cells=cells, metadata=kernel)
+    return made
 
 
 def _cells(page: str) -> Iterator[NotebookNode]:

@@ -2,12 +2,13 @@
 
     python scripts/screenshots.py
 
-It makes a small demo first (`vivi demo` with fewer videos and steps: the numbers in the report say nothing), or takes the
-one that --demo names. Needs playwright and a Chromium; its names are not resolved, so nothing but this machine is
+It makes a small demo first (`vivi demo` with fewer videos and steps: the numbers in its report say nothing), or takes
+the one that --demo names. Needs playwright and a Chromium; its names are not resolved, so nothing but this machine is
 spoken with.
 """
 
 import argparse
+import io
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from PIL import Image
 
 import vivi.cli
 from vivi.browse.serve import Site, open_site
@@ -25,6 +27,8 @@ from vivi.demo.run import METHODS, Folders, Size, demo
 
 WIDTHS = {"desk": 1280, "phone": 390}
 HEIGHT = 900
+COLOURS = 256
+"""Of a picture, which keeps it small."""
 SMALL = Size(videos=66, train=64, test=48, settings=("schedule.steps=60", "schedule.warmup=5", "schedule.decays=[]"))
 FLAGS = (
     "--no-sandbox",
@@ -58,7 +62,7 @@ def main() -> None:
         addresses = {
             "report": folders.report.resolve().as_uri(),
             "browse-videos": "/",
-            "browse-cuts": f"{video}?show=threshold&threshold=0.3",
+            "browse-cuts": f"{video}?show=threshold&threshold=0.7",
             "browse-neighbours": f"{video}/frame/{given.frame}",
         }
         with answering(site):
@@ -78,7 +82,8 @@ def shots(
         page.goto(origin + address if address.startswith("/") else address)
         page.wait_for_load_state("networkidle")
         file = out / f"{name}-{device}.png"
-        page.screenshot(path=file)
+        with Image.open(io.BytesIO(page.screenshot())) as picture:
+            picture.convert("RGB").quantize(COLOURS).save(file, optimize=True)
         yield file
     page.close()
 

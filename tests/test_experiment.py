@@ -122,7 +122,7 @@ def test_a_class_is_named_and_then_its_fields() -> None:
         override(find("VIVI-Ex(4)"), ["augmentation.colour=Blur"])
     with pytest.raises(ConfigError, match=r"labelled.share=1: there is none in this experiment"):
         override(find("VIVI-Ex(4)"), ["labelled.share=1"])
-    with pytest.raises(ConfigError, match=r"or name another class: .*SlimResNetV2.*TimmModel"):
+    with pytest.raises(ConfigError, match=r"or name another class: (?=.*SlimResNetV2)(?=.*TimmModel)"):
         override(find("VIVI-Ex(4)"), ["encoder=LeNet"])
 
 

@@ -2,51 +2,25 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 from tests.doctor.conftest import scene
+from tests.reference.html_page import Reader
 
 from vivi.cli import main
 from vivi.core.errors import ViviError
 from vivi.data.store.format import Skip
-from vivi.doctor.estimate import Estimate
 from vivi.doctor.examine import examine
 from vivi.doctor.page import duration, write_diagnosis
 from vivi.doctor.record import as_json
+from vivi.training.estimate import Estimate
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)> & {{ 7*7 }}'
-VOID = {"meta", "link", "img", "br"}
 ESTIMATE = Estimate(
-    name=HOSTILE, steps=120_000, pictures=16_384, seconds_a_step=4000.0, memory=1.2e12, parts=None, most_parts=128,
-    least_memory=2.0e10, device="cpu", available=10**10, basis="forward and backward of 4 pictures",
+    name=HOSTILE, steps=120_000, pictures_per_step=16_384, encoded_per_step=16_384, parameters=1, head_parameters=1,
+    device="cpu", chunks=128, memory=2 * 10**10, memory_in_one=12 * 10**11, most_chunks=128, least_memory=2 * 10**10,
+    available=10**10, seconds_per_step=4000.0, basis="forward and backward of 4 pictures",
 )  # fmt: skip
-
-
-class Reader(HTMLParser):
-    """Collects what a browser would act on, and whether the tags close."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.attributes, self.open, self.words, self.tags = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open, f"not closed: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
 
 
 @pytest.fixture
@@ -66,7 +40,7 @@ def test_the_page_is_whole_and_asks_for_nothing(hostile_store, tmp_path):
         assert not name.startswith("on"), (tag, name)
         if name in ("src", "href"):
             assert value.startswith(("#", "data:")), (tag, name, value)
-    words = "".join(reader.words)
+    words = "".join(reader.text)
     assert words.count(HOSTILE) >= 6
     assert "49" not in re.findall(r"\{\{ (\S+) \}\}", words)
     assert "does not fit" in words

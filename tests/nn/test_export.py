@@ -13,7 +13,7 @@ from tests.reference.encoder_folder import SMALL, edit, one_line, resign, save, 
 
 import vivi
 from vivi.core.errors import CheckpointError, DiskFullError
-from vivi.core.files import TEMPORARY
+from vivi.core.files import TEMPORARY, _writer
 from vivi.nn.export import load_encoder, random_twin
 from vivi.nn.norm import BatchNorm, GroupNormWS
 from vivi.nn.resnet_v2 import ResNetV2
@@ -137,7 +137,7 @@ def test_an_older_export_of_the_same_name_is_replaced_whole(saved):
 
 
 def test_what_a_killed_writer_left_does_no_harm(saved):
-    stale = saved.with_name(f"{TEMPORARY}{os.getpid()}-encoder")
+    stale = saved.with_name(f"{TEMPORARY}{_writer()}-encoder")
     stale.mkdir()
     (stale / "junk").write_text("half")
     save(saved, trained(seed=1))
@@ -171,7 +171,7 @@ def test_a_rename_that_fails_brings_the_older_export_back(saved, monkeypatch):
     before, rename = load_encoder(saved).fingerprint, Path.rename
 
     def failing(path, target):
-        if path.name == f"{TEMPORARY}{os.getpid()}-encoder":
+        if path.name == f"{TEMPORARY}{_writer()}-encoder":
             raise OSError(5, os.strerror(5))
         return rename(path, target)
 

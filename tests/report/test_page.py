@@ -1,45 +1,17 @@
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
+from tests.reference.html_page import Reader
 
 from vivi.core.errors import ViviError
 from vivi.data.store.format import Skip
 from vivi.report.page import collect, write_report
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)> & $x_{1$ \u202e'
-VOID = {"meta", "link", "img", "br", "input", "hr"}
-
-
-class Reader(HTMLParser):
-    """Collects what a browser would act on, and whether the tags close."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attributes, self.open, self.text = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open, f"not closed: {self.open}"
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text.append(data)
 
 
 @pytest.fixture

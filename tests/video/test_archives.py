@@ -1,38 +1,15 @@
 """Videos within tar files."""
 
-import csv
 import io
-import json
 import tarfile
 from pathlib import Path
 
 import pytest
+from tests.reference.ingested import run, skipped, stored
 from tests.reference.tiny_videos import film
 
-from vivi.core.files import sha256_file
 from vivi.data.store import ShotStore
 from vivi.video.archives import search_archive
-from vivi.video.ingest import IngestSettings, ingest
-from vivi.video.sources import Selection
-
-SETTINGS = IngestSettings(fps=2.0, short_side=32)
-
-
-def run(*sources: Path | str, out: Path, **selection: object) -> None:
-    ingest(sources, out=out, settings=SETTINGS, selection=Selection(**selection), workers=1)  # type: ignore[arg-type]
-
-
-def stored(out: Path) -> list[str]:
-    return [json.loads(line)["path"] for line in (out / "videos.jsonl").read_text().splitlines()]
-
-
-def skipped(out: Path) -> dict[str, str]:
-    with (out / "skipped.csv").open(newline="") as file:
-        return {row["path"]: row["reason"] for row in csv.DictReader(file)}
-
-
-def shards(out: Path) -> list[str]:
-    return [sha256_file(path) for path in sorted((out / "shards").iterdir())]
 
 
 @pytest.fixture(scope="module")

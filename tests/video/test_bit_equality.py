@@ -4,6 +4,7 @@ Every codec that can be encoded here goes into every container that takes it, is
 is trusted or not, and is compared. What differs has to be among what is decoded whole.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from tests.faults.films import write_film
 
 import vivi.video.decode
+from vivi.video.container import DecodeError
 from vivi.video.decode import VideoFrames, sample_frames
 
 CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi", "ts", "flv", "mpg", "ogv", "nut", "asf", "mxf", "3gp")
@@ -131,7 +133,7 @@ def test_what_differs_is_decoded_whole(tmp_path: Path, monkeypatch: pytest.Monke
     for name, path in every_file(tmp_path):
         try:
             expected = frames(path, decode_all=True)[0]
-        except vivi.video.decode.DecodeError:  # a file that nobody can read back: some containers take anything
+        except DecodeError:  # a file that nobody can read back: some containers take anything
             continue
         ours, sampled = frames(path)
         wrong += [name] if ours != expected else []
@@ -144,3 +146,25 @@ def test_what_differs_is_decoded_whole(tmp_path: Path, monkeypatch: pytest.Monke
     assert wrong == []
     assert {"h264, open groups, pyramid.avi", "h264, open groups, pyramid.asf"} <= set(different)
     assert equal > 150
+
+
+@pytest.mark.slow
+@pytest.mark.real
+@pytest.mark.timeout(1800)
+def test_every_real_video_is_equal() -> None:
+    if "VIVI_REAL_DATA" not in os.environ:
+        pytest.skip("VIVI_REAL_DATA is not set")
+    paths = [path for path in sorted((Path(os.environ["VIVI_REAL_DATA"]) / "videos").rglob("*.*")) if path.is_file()]
+    ends = []
+    for path in paths:
+        try:
+            expected = [frame.image_HWC for frame in sample_frames(path, fps=1, short_side=64, decode_all=True)]
+        except DecodeError as error:
+            ends.append(error.reason)
+            continue
+        ours = sample_frames(path, fps=1, short_side=64)
+        for frame, image_HWC in zip(ours, expected, strict=True):
+            assert np.array_equal(frame.image_HWC, image_HWC), path
+        ends.append("decoded whole" if ours.whole else "equal")
+    print({end: ends.count(end) for end in ends})
+    assert ends.count("equal") > 0.5 * len(paths)

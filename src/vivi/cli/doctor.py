@@ -56,10 +56,10 @@ def doctor(
     from vivi.console.doctor import doctor_progress, estimate_progress, show_diagnosis
     from vivi.core.files import check_output
     from vivi.core.world import find_device
-    from vivi.doctor.estimate import estimate as run_estimate
     from vivi.doctor.examine import examine
     from vivi.doctor.page import write_diagnosis
     from vivi.doctor.record import write_record
+    from vivi.training.estimate import estimate as run_estimate
 
     for path in (out, json):
         if path is not None:

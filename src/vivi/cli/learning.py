@@ -261,8 +261,9 @@ def sweep(
 def show_planned(experiment: "Experiment", *, device: str, chunks: int | Literal["auto"], json: bool) -> None:
     """What a run would cost."""
     from vivi.console.cost import show_cost
-    from vivi.core.world import World, find_device
-    from vivi.training.cost import cost
+    from vivi.core.world import find_device
+    from vivi.training.estimate import estimate
 
-    world = World.single(find_device(device))
-    show_cost(cost(experiment, world=world, chunks=None if chunks == "auto" else chunks), json=json)
+    asked = None if chunks == "auto" else chunks
+    (found,) = estimate([experiment], device=find_device(device), chunks=asked)
+    show_cost(found, json=json)

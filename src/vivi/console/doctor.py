@@ -80,8 +80,9 @@ def _show_estimates(found: "Diagnosis") -> None:
 
     table = Table("preset (an estimate)", "steps", "s/step", "whole run", "memory, one part", "parts here")
     for each in found.estimates:
-        parts = "does not fit" if each.parts is None else f"{each.parts}"
-        numbers = (f"{each.steps}", f"{each.seconds_a_step:.3g}", duration(each.hours), f"{each.memory / 1e9:.1f} GB")
+        parts = f"{each.chunks}" if each.fits else "does not fit"
+        memory = f"{each.memory_in_one / 1e9:.1f} GB"
+        numbers = (f"{each.steps}", f"{each.seconds_per_step:.3g}", duration(each.hours), memory)
         table.add_row(escape(each.name), *numbers, parts)
     console().print(table)
     for basis in dict.fromkeys(f"{each.device}: {each.basis}" for each in found.estimates):

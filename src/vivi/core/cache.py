@@ -153,21 +153,17 @@ class Cache:
             raise
 
     def trim(self, limit: int) -> None:
-        """Remove the oldest until at most `limit` bytes are left; what is held stays. Only one process does so."""
-        if not self.root.is_dir():
-            return
-        with (self.root / ".trim.lock").open("a+b") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        """Remove the oldest until at most `limit` bytes are left; what is held stays.
+
+        Several processes may do so at once: they find the same to be the oldest.
+        """
+        entries = sorted([*self._blocks(), *self._folders()])
+        total = sum(size for _, size, _ in entries)
+        for _, size, path in entries:
+            if total <= limit:
                 return
-            entries = sorted([*self._blocks(), *self._folders()])
-            total = sum(size for _, size, _ in entries)
-            for _, size, path in entries:
-                if total <= limit:
-                    return
-                if _removed(path):
-                    total -= size
+            if _removed(path):
+                total -= size
 
     def _make(self, path: Path, make: Callable[[Path], None]) -> None:
         if path.is_dir():
@@ -201,13 +197,17 @@ class Cache:
         return found
 
     def _folders(self) -> list[tuple[float, int, Path]]:
-        folders = [path for path in (self.root / "folders").glob("*") if path.is_dir()]
-        return [(path.stat().st_mtime, _size_of(path), path) for path in folders]
+        found = []
+        for path in (self.root / "folders").glob("*"):
+            with suppress(FileNotFoundError):
+                if path.is_dir():
+                    found.append((path.stat().st_mtime, _size_of(path), path))
+        return found
 
 
 def _removed(path: Path) -> bool:
     """Remove a block, or a folder that nobody holds; whether it is gone."""
-    if not path.is_dir():
+    if path.parent.name != "folders":
         path.unlink(missing_ok=True)
         return True
     with path.with_name(f"{path.name.removesuffix('.part')}.lock").open("a+b") as lock:

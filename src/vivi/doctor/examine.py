@@ -9,13 +9,13 @@ from vivi.core.work import usable_cores
 from vivi.data.store import ShotStore
 from vivi.doctor.advice import advise
 from vivi.doctor.duplicates import Duplicates, find_duplicates
-from vivi.doctor.estimate import Estimate
 from vivi.doctor.look import look_at
 from vivi.doctor.oddities import Oddities, find_oddities
 from vivi.doctor.shapes import Shapes, read_shapes
 from vivi.doctor.threshold import Threshold, calibrate
 from vivi.report.contact_sheets import ShotReport, report_shots
 from vivi.report.ingested import Ingested, read_ingested
+from vivi.training.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)

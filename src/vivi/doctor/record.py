@@ -6,7 +6,6 @@ from typing import Any
 from vivi import __version__
 from vivi.core.files import write_json
 from vivi.data.store import ShotStore
-from vivi.doctor.estimate import Estimate
 from vivi.doctor.examine import Diagnosis
 from vivi.doctor.oddities import Oddities, OddShot
 from vivi.doctor.shapes import Shapes, Spread
@@ -64,7 +63,7 @@ def as_json(found: Diagnosis) -> dict[str, Any]:
         },
         "threshold": _threshold(found.threshold),
         "known cuts of the store": None if found.shots.agreement is None else _score(found.shots.agreement.score),
-        "estimates": [_estimate(each) for each in found.estimates],
+        "estimates": [each.as_json() for each in found.estimates],
     }
 
 
@@ -132,8 +131,3 @@ def _threshold(threshold: Threshold) -> dict[str, Any]:
 
 def _score(score: BoundaryScore) -> dict[str, float]:
     return {"precision": score.precision, "recall": score.recall, "f1": score.f1}
-
-
-def _estimate(each: Estimate) -> dict[str, Any]:
-    values = {name: getattr(each, name) for name in each.__slots__}
-    return values | {"hours": each.hours}

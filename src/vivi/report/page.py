@@ -1,7 +1,7 @@
 """The report: one HTML file about a store, its runs and their scores, that needs no network and no JavaScript."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ def _headline(verdict: Verdict | None, exhibits: Sequence[Exhibit]) -> str:
 
 def render(page: Page) -> str:
     """The page as HTML; everything that is not markup of this package is escaped."""
-    filters = {"pretty": _pretty, "figure": figure_text, "drawn": _exhibited}
+    filters: dict[str, Callable[..., Any]] = {"pretty": _pretty, "figure": figure_text, "drawn": _exhibited}
     return render_page(package="vivi.report", template=_TEMPLATE, filters=filters, page=page, whose=WORDS)
 
 

@@ -191,13 +191,16 @@ def _neighbours(record: dict[str, Any]) -> Neighbours:
 
 
 def _mistakes(record: dict[str, Any]) -> Mistakes:
-    named = ("class", "predicted")
     return Mistakes(
         probe=str(record["probe"]),
         wrong=int(record["wrong"]),
-        shown=tuple(Mistake(str(each["path"]), *(str(each[key]) for key in named)) for each in record["shown"]),
+        shown=tuple(
+            Mistake(str(each["path"]), label=str(each["class"]), predicted=str(each["predicted"]))
+            for each in record["shown"]
+        ),
         confused=tuple(
-            Confusion(*(str(each[key]) for key in named), int(each["count"])) for each in record["confused"]
+            Confusion(str(each["class"]), predicted=str(each["predicted"]), count=int(each["count"]))
+            for each in record["confused"]
         ),
     )
 

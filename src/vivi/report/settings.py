@@ -8,10 +8,11 @@ from typing import Any
 from vivi.core.config import load
 from vivi.core.errors import ConfigError
 from vivi.experiment import Experiment
+from vivi.presets.origins import Whose
 from vivi.presets.provenance import Explained, explained
 from vivi.report.runs import Run
 
-WORDS = {
+WORDS: dict[Whose, str] = {
     "paper": "the paper's",
     "ancestor": "of the code it builds on",
     "inferred": "inferred",

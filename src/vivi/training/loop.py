@@ -34,10 +34,10 @@ from vivi.training.memory import fitting_chunks
 from vivi.training.meter import CHECKED, DivergedError, Meter, check_features, check_network
 from vivi.training.monitor import OnlineKNN
 from vivi.training.precision import chosen_precision, recorded
-from vivi.training.spikes import Spikes
 from vivi.training.spectrum import write_spectrum
+from vivi.training.spikes import Spikes
 from vivi.training.state import TrainState
-from vivi.training.step import train_step
+from vivi.training.step import StepResult, train_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,11 +237,12 @@ def _train(
     guard = Guard(run, world=world, limit=options.bad_steps)
     records = BadRecords(run, world=world, damage=inputs.damage)
 
-    def save() -> None:
+    def save(result: StepResult | None = None) -> None:
         meter.check_finite(state.step)
         state.interval = meter.sums()
         if world.is_first:
             writer.save(state)
+            write_spectrum(run, step=state.step, result=result)
 
     def at_failure() -> None:
         records.note_alone()
@@ -271,9 +272,7 @@ def _train(
                 meter = Meter()
             if state.step % options.save_every == 0 or last or stopping or records.are_too_many:
                 check_features(state, batch.pictures(CHECKED))
-                save()
-                if world.is_first and not result.is_left_out:
-                    write_spectrum(run, step=state.step, features_SVD=result.features_SVD)
+                save(result)
             records.check(before=writer.wait)
             if stopping and not last:
                 writer.wait()

@@ -6,6 +6,7 @@ from torch import Tensor
 from vivi.core.files import write_json
 from vivi.core.rundir import RunFolder
 from vivi.training.meter import RANK_ROWS
+from vivi.training.step import StepResult
 
 
 def spectrum(features_BD: Tensor) -> Tensor:
@@ -19,16 +20,19 @@ def spectrum(features_BD: Tensor) -> Tensor:
     """
     centred_BD = (features_BD - features_BD.mean(dim=0)).double().cpu()
     variances_R = torch.linalg.svdvals(centred_BD).square()
-    return variances_R / variances_R.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    shares_R: Tensor = variances_R / variances_R.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    return shares_R
 
 
-def write_spectrum(run: RunFolder, *, step: int, features_SVD: Tensor) -> None:
-    """Keep the spectrum of the features of one step, in the place of an earlier one.
+def write_spectrum(run: RunFolder, *, step: int, result: StepResult | None) -> None:
+    """Keep the spectrum of the features of a step that moved, in the place of an earlier one.
 
     Args:
         run: whose folder.
         step: updates done.
-        features_SVD: S shots of V views; the first 1024 rows count.
+        result: of the step; the first 1024 rows of its features count.
     """
-    shares_R = spectrum(features_SVD.flatten(0, 1)[:RANK_ROWS].float())
+    if result is None or result.is_left_out:
+        return
+    shares_R = spectrum(result.features_SVD.flatten(0, 1)[:RANK_ROWS].float())
     write_json(run.spectrum, {"step": step, "shares": shares_R.tolist()})

@@ -1,4 +1,4 @@
-"""Hours and memory of a preset on this machine, from a few timed passes of its encoder on a few pictures.
+"""Hours and memory of a run on this machine, from a few timed passes of its encoder on a few pictures.
 
 An estimate, and no more: forward and backward of the encoder alone are timed, on random pictures, and multiplied by the
 pictures of a step and the steps of the schedule. Reading, colour, heads, losses and the update come on top: next to
@@ -8,7 +8,8 @@ as a straight line through two sizes, with weights, gradients, momentum and the 
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,12 @@ from vivi.core.errors import ConfigError
 from vivi.core.seeds import Draw, torch_generator
 from vivi.core.world import World
 from vivi.experiment import Experiment
-from vivi.model import VIVI
+from vivi.model import VIVI, named_levels
 from vivi.nn.encoder import Encoder
 from vivi.nn.norm import forget_running_averages
+from vivi.nn.resnet_v2 import ResNetV2
 from vivi.objectives.base import Question
-from vivi.training.chunks import legal_chunks
+from vivi.training.chunks import check_chunks, legal_chunks
 from vivi.training.memory import BATCHES, available_bytes, spent_bytes
 
 SIZES = (2, 4)
@@ -33,7 +35,9 @@ _ENOUGH_SECONDS, _MOST_PICTURES = 0.5, 256
 _USED = 0.25
 """Of the memory, at most, by a pass that is timed."""
 _AGAIN = 4 / 3
-"""A step in several parts encodes every picture twice, the first time forward alone, which is a third of a pass."""
+"""A step in several chunks encodes every picture twice, the first time forward alone, which is a third of a pass."""
+_ASKED = 2
+"""Rows that the objectives are asked about; a question about one row might be none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +66,94 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """Pictures that the encoder sees in a step."""
+    """Pictures that the encoder sees in a step, of one source and one size."""
 
-    pictures: int
+    rows: int
+    """Shots or labelled images of a step."""
+    views: int
+    """Of each row; an objective may show a frame several times, or pieces of it."""
     side: int
     """In pixels."""
+
+    @property
+    def pictures(self) -> int:
+        """In all."""
+        return self.rows * self.views
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A whole run of one preset, here."""
+    """A whole run of one experiment on one process of this machine."""
 
     name: str
     steps: int
-    pictures: int
-    """That the encoder sees in a step; an objective may show a frame several times."""
-    seconds_a_step: float
-    """In so many parts as fit the memory."""
-    memory: float
-    """Bytes of a step in one part."""
-    parts: int | None
-    """Into which a step must be split here; None: it does not fit in any."""
-    most_parts: int
-    """Into which whole norm groups can be split."""
-    least_memory: float
-    """Bytes of a step in that many parts."""
+    pictures_per_step: int
+    """Frames and labelled images."""
+    encoded_per_step: int
+    """Pictures that the encoder sees: pretext tasks may show one several times."""
+    parameters: int
+    """Of the encoder."""
+    head_parameters: int
+    """Of pooling and heads, which are not kept."""
     device: str
+    chunks: int
+    """In the step that is spoken of: as asked for, or the fewest whose memory fits, or else the most."""
+    memory: int
+    """Bytes of a step in so many chunks."""
+    memory_in_one: int
+    """Bytes of a step in one piece."""
+    most_chunks: int
+    """Into which whole norm groups can be split."""
+    least_memory: int
+    """Bytes of a step in that many chunks."""
     available: int
     """Bytes that a process may use here."""
+    seconds_per_step: float
+    """Of the encoder alone, forward and backward: without decoding, colour, losses."""
     basis: str
     """What was timed, in words."""
 
     @property
+    def fits(self) -> bool:
+        """Whether there is memory for a step in `chunks`."""
+        return self.memory <= self.available
+
+    @property
+    def pictures(self) -> int:
+        """In the whole run."""
+        return self.steps * self.pictures_per_step
+
+    @property
     def hours(self) -> float:
         """Of the whole schedule."""
-        return self.seconds_a_step * self.steps / 3600
+        return self.steps * self.seconds_per_step / 3600
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for programs."""
+        return asdict(self) | {"fits": self.fits, "pictures": self.pictures, "hours": self.hours}
 
 
 def estimate(
     experiments: Sequence[Experiment],
     *,
     device: torch.device,
+    chunks: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> tuple[Estimate, ...]:
     """Time each encoder once for each size of picture, and estimate every experiment from that.
 
+    Args:
+        experiments: that would run, each on one process that does all.
+        device: where.
+        chunks: parts of a step; None: the fewest whose memory fits, or the most that are legal.
+        progress: told how many experiments are done, of how many.
+
     Raises:
-        ConfigError: not even a few pictures fit the memory of the device.
+        ConfigError: not even a few pictures fit the memory of the device, or a step does not split into `chunks`.
     """
+    if chunks is not None:
+        for experiment in experiments:
+            check_chunks(experiment, chunks=chunks, world=World.single(device))
     known: dict[tuple[Encoder, int], Pace] = {}
     found = []
     for done, experiment in enumerate(experiments):
@@ -118,7 +162,8 @@ def estimate(
         for side in {each.side for each in views}:
             if (experiment.encoder, side) not in known:
                 known[experiment.encoder, side] = measure(experiment.encoder, side=side, device=device)
-        found.append(_of(experiment, views, known, device=device))
+        paces = {each.side: known[experiment.encoder, each.side] for each in views}
+        found.append(_of(experiment, views, paces, device=device, chunks=chunks))
     progress(len(experiments), len(experiments))
     return tuple(found)
 
@@ -146,68 +191,83 @@ def measure(encoder: Encoder, *, side: int, device: torch.device) -> Pace:
             seconds = _fastest(module, _pictures(pictures, side, device), device)
     except torch.OutOfMemoryError as error:
         raise ConfigError(
-            f"--estimate: {SIZES[-1]} pictures of {side} pixels do not fit the memory of the GPU; try --device cpu"
+            f"{SIZES[-1]} pictures of {side} pixels do not fit the memory of the GPU; try --device cpu"
         ) from error
     return Pace(pictures, seconds, bytes_small=small, bytes_large=large)
 
 
 def views_of_a_step(experiment: Experiment) -> tuple[Views, ...]:
-    """What the encoder sees in a step: the questions of two rows are asked, and their views counted."""
-    model = _model(experiment)
-    draws = {name: Draw(seed=0, step=0, purpose=name, first=0, count=2, total=2) for name in model.levels}
+    """What the encoder sees in a step: the questions about two rows are asked, and their views counted."""
+    model = VIVI(replace(experiment, encoder=ResNetV2(width=0.125)))  # it is only asked
+    draws = {
+        name: Draw(seed=0, step=0, purpose=name, first=0, count=_ASKED, total=_ASKED)
+        for name in named_levels(experiment)
+    }
     asked: list[tuple[list[Question], int]] = []
     if experiment.uses_videos:
         side = experiment.augmentation.crop.size
-        frames_SLCHW = torch.zeros(2, experiment.sampling.frames, 3, side, side)
+        frames_SLCHW = torch.zeros(_ASKED, experiment.sampling.frames, 3, side, side)
         asked.append((model.ask(frames_SLCHW, draws=draws), experiment.shots_per_step))
     if experiment.labelled is not None:
         side = experiment.labelled.augmentation.crop.size
-        images_SVCHW = torch.zeros(2, experiment.labelled.views, 3, side, side)
-        labels_S = torch.zeros(2, dtype=torch.int64)
+        images_SVCHW = torch.zeros(_ASKED, experiment.labelled.views, 3, side, side)
+        labels_S = torch.zeros(_ASKED, dtype=torch.int64)
         asked.append((model.ask_about_images(images_SVCHW, labels_S=labels_S, draws=draws), experiment.images_per_step))
     return tuple(
-        Views(pictures=rows * views.shape[1], side=views.shape[-1])
+        Views(rows=rows, views=views.shape[1], side=views.shape[-1])
         for questions, rows in asked
-        for views in {id(each.views): each.views for each in questions}.values()
+        for views in {id(each.views): each.views for each in questions}.values()  # views that are shared count once
     )
 
 
-def _model(experiment: Experiment) -> VIVI:
-    """Without memory for its weights."""
-    with torch.device("meta"):
-        return VIVI(experiment)
-
-
 def _of(
-    experiment: Experiment, views: Sequence[Views], known: Mapping[tuple[Encoder, int], Pace], *, device: torch.device
+    experiment: Experiment,
+    views: Sequence[Views],
+    paces: Mapping[int, Pace],
+    *,
+    device: torch.device,
+    chunks: int | None,
 ) -> Estimate:
-    paces = {each.side: known[experiment.encoder, each.side] for each in views}
+    """From the pace at each size of picture."""
+    with torch.device("meta"):
+        model = VIVI(experiment)
     legal = sorted(legal_chunks(experiment, world=World.single(device)))
-    fixed, available = _fixed_bytes(experiment), available_bytes(device)
+    fixed, available = _fixed_bytes(experiment, model), available_bytes(device)
     memory = {
-        parts: fixed + sum(paces[each.side].bytes_for(each.pictures / parts) for each in views) for parts in legal
+        parts: fixed + round(sum(paces[each.side].bytes_for(each.pictures / parts) for each in views))
+        for parts in legal
     }
-    fitting = next((parts for parts in legal if memory[parts] <= available), None)
+    taken = chunks or next((parts for parts in legal if memory[parts] <= available), legal[-1])
     seconds = sum(paces[each.side].seconds_a_picture * each.pictures for each in views)
     timed = [f"{pace.pictures} pictures of {side} px in {pace.seconds:.2f} s" for side, pace in sorted(paces.items())]
+    parameters = sum(each.numel() for each in model.encoder.parameters())
     return Estimate(
         name=experiment.name,
         steps=experiment.schedule.steps,
-        pictures=sum(each.pictures for each in views),
-        seconds_a_step=seconds if fitting == 1 else seconds * _AGAIN,
-        memory=memory[1],
-        parts=fitting,
-        most_parts=legal[-1],
+        pictures_per_step=experiment.pictures_per_step,
+        encoded_per_step=sum(each.pictures for each in views),
+        parameters=parameters,
+        head_parameters=sum(each.numel() for each in model.parameters()) - parameters,
+        device=_device_text(device),
+        chunks=taken,
+        memory=memory[taken],
+        memory_in_one=memory[1],
+        most_chunks=legal[-1],
         least_memory=memory[legal[-1]],
-        device=str(device),
         available=available,
+        seconds_per_step=seconds if taken == 1 else seconds * _AGAIN,
         basis=f"forward and backward of {', '.join(timed)}",
     )
 
 
-def _fixed_bytes(experiment: Experiment) -> int:
+def _device_text(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def _fixed_bytes(experiment: Experiment, model: VIVI) -> int:
     """Weights, gradients, momentum, and the batches of bytes that exist at once."""
-    model = _model(experiment)
     weights = sum(each.numel() * each.element_size() for each in (*model.parameters(), *model.buffers()))
     moving = sum(each.numel() * each.element_size() for each in model.parameters())
     batch = 3 * experiment.frames_per_step * experiment.augmentation.crop.size**2
