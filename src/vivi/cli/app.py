@@ -54,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
     except KeyboardInterrupt:
         return _say(
-            "interrupted: ingest, pretrain, sweep, demo, embed, vtab, robust, detect, store merge and store split go on "
-            "with the same command",
+            "interrupted: ingest, pretrain, sweep, demo, embed, vtab, robust, detect, store merge and store split go "
+            "on with the same command",
             INTERRUPTED,
         )
     return 0

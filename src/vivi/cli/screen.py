@@ -22,7 +22,7 @@ _EXAMPLES = ("vivi ", "torchrun ", "python ")
 _SAYS_NOTHING = {"None", "False", "()", "[]"}
 """Defaults that a description says better."""
 SECTIONS = {
-    "From videos to an encoder": ("ingest", "pretrain", "evaluate", "report", "demo"),
+    "From videos to an encoder": ("ingest", "doctor", "browse", "pretrain", "evaluate", "report", "demo"),
     "With an encoder": ("export", "embed", "compare", "convert"),
     "Benchmarks": ("tasks", "vtab", "robust", "detect", "tables"),
 }
