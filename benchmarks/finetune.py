@@ -69,15 +69,13 @@ def bare(
     backbone: Backbone, images_NCSS: Tensor, labels_N: Tensor, *, batch: int, steps: int, precision: Precision
 ) -> None:
     module, device = backbone.module.train(), labels_N.device
-    encode = precision.training_pass(module, device=device)
+    encode = precision.training_pass(device)
     head = zero_head(backbone.feature_dim, CLASSES).to(device)
     optimiser = torch.optim.SGD([*module.parameters(), *head.parameters()], lr=RATE, momentum=0.9)
     for _ in range(steps):
         rows_B = torch.randint(len(labels_N), (batch,), device=device)
-        images_BCSS = (images_NCSS[rows_B].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-        with precision.autocast(device):
-            features_BD = encode(images_BCSS)
-        loss = functional.cross_entropy(head(features_BD.float()), labels_N[rows_B])
+        features_BD = encode(module, images_NCSS[rows_B].float() / 127.5 - 1)
+        loss = functional.cross_entropy(head(features_BD), labels_N[rows_B])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

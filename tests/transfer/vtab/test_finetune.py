@@ -101,7 +101,9 @@ def test_torch_compile_gives_the_same_run_and_compiles_once(monkeypatch: pytest.
     """The graph is traced as on a GPU, but run without generated code; the second run takes the graph of the first."""
     backbone = open_backbone(FLAT)
     traced = torch.compile(backbone.module, backend="eager", fullgraph=True)
-    monkeypatch.setattr(Precision, "training_pass", lambda self, module, *, device: traced)
+    monkeypatch.setattr(
+        Precision, "training_pass", lambda self, device: lambda module, images_BCHW: traced(images_BCHW)
+    )
     correct, losses = plain_loop(FLAT, weight_decay=0.0, warmup=0)
     with torch._dynamo.config.patch(error_on_recompile=True):
         for found in (run(backbone), run(backbone)):
@@ -155,7 +157,7 @@ def test_no_memory_names_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_network_that_torch_cannot_compile_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: Precision, module: torch.nn.Module, *, device: torch.device) -> None:
+    def broken(self: Precision, device: torch.device) -> None:
         raise torch._dynamo.exc.TorchDynamoException("no graph")
 
     monkeypatch.setattr(Precision, "training_pass", broken)

@@ -5,15 +5,16 @@ Source: google-research/task_adaptation, trainer.py, model.py, adapt_and_eval.py
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from vivi.core.config import config
 from vivi.core.errors import ViviError
 from vivi.core.seeds import rng
+from vivi.nn import encoder_pass
+from vivi.nn.encoder_pass import EncoderPass
 from vivi.nn.norm import commit_running_averages
 from vivi.optim import SGD, set_learning_rate
 from vivi.transfer.vtab.backbones import Backbone, preserved
@@ -33,13 +34,14 @@ class Precision:
     compile: bool = True
     """Compile the training pass of the backbone with torch.compile."""
 
-    def autocast(self, device: torch.device) -> torch.autocast:
-        """The context of a pass through the backbone."""
-        return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.bf16 and device.type == "cuda")
+    def training_pass(self, device: torch.device) -> EncoderPass:
+        """How the backbone is passed while it is trained; one process compiles it once."""
+        on_gpu = device.type == "cuda"
+        return _encoder_pass(bf16=self.bf16 and on_gpu, compiled=self.compile and on_gpu)
 
-    def training_pass(self, module: nn.Module, *, device: torch.device) -> Any:
-        """The backbone itself, or compiled; one process compiles a backbone once."""
-        return _compiled(module) if self.compile and device.type == "cuda" else module
+    def judging_pass(self, device: torch.device) -> EncoderPass:
+        """The same, never compiled."""
+        return _encoder_pass(bf16=self.bf16 and device.type == "cuda", compiled=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +155,14 @@ def _train(
 ) -> Curve:
     device = _device(head)
     module = backbone.module.train()
-    encode = precision.training_pass(module, device=device)
+    encode = precision.training_pass(device)
     optimiser = SGD(
         learning_rate=setting.learning_rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
     ).build(nn.ModuleList([module, head]))
     curve, sums = Curve(setting.steps), Sums(1, device=device)
     for step, (images_BCSS, labels_B) in enumerate(train.drawn(stream.batches(setting.steps))):
         set_learning_rate(optimiser, rate=recipe.rate(step, setting=setting))
-        with precision.autocast(device):
-            features_BD = encode(_laid_out(backbone.preprocess(images_BCSS)))
-        logits_BC = head(features_BD.float())
+        logits_BC = head(encode(module, backbone.preprocess(images_BCSS)))
         loss = functional.cross_entropy(logits_BC, labels_B)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -180,23 +180,18 @@ def _train(
 @torch.no_grad()
 def _count_correct(backbone: Backbone, head: nn.Linear, *, judged: ImageSet, precision: Precision, batch: int) -> int:
     device = _device(head)
-    module = backbone.module.eval()
+    module, encode = backbone.module.eval(), precision.judging_pass(device)
     right = torch.zeros((), dtype=torch.int64, device=device)
     for images_BCSS, labels_B in judged.once(batch=batch):
-        with precision.autocast(device):
-            features_BD = module(_laid_out(backbone.preprocess(images_BCSS)))
-        right += (named_classes(head(features_BD.float())) == labels_B).sum()
+        right += (named_classes(head(encode(module, backbone.preprocess(images_BCSS)))) == labels_B).sum()
     return int(right)
-
-
-def _laid_out(images_BCHW: Tensor) -> Tensor:
-    return images_BCHW.to(memory_format=torch.channels_last)
 
 
 def _device(module: nn.Module) -> torch.device:
     return next((each.device for each in module.parameters()), torch.device("cpu"))
 
 
-@lru_cache(maxsize=2)
-def _compiled(module: nn.Module) -> Any:
-    return torch.compile(module)
+@lru_cache(maxsize=4)
+def _encoder_pass(*, bf16: bool, compiled: bool) -> EncoderPass:
+    kinds = encoder_pass.Precision
+    return EncoderPass(precision=kinds.BF16 if bf16 else kinds.FP32, compiled=compiled)
