@@ -124,5 +124,5 @@ def test_ctrl_c_outside_the_training_loop_is_one_line_and_code_75(tmp_path: Path
     code += f"sys.exit(cli.main(['ingest', 'videos', '--out', {str(tmp_path / 'out')!r}]))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 75
-    verbs = "ingest, pretrain, sweep, demo, embed, vtab, robust and detect"
+    verbs = "ingest, pretrain, sweep, demo, embed, vtab, robust, detect, store merge and store split"
     assert ended.stderr == f"vivi: interrupted: {verbs} go on with the same command\n"
