@@ -24,12 +24,9 @@ TRIED = ("clip.MP4", "a/same.mp4", "b/same.mp4", "half.mp4", "text.mp4", "empty.
 LIGHTLY = """
 import sys, lightly_train
 if __name__ == "__main__":
-    what, data, out = sys.argv[1:]
-    if what == "frames":
-        lightly_train.extract_video_frames(data=data, out=out)
-    else:
-        lightly_train.pretrain(out=out, data=data, model="torchvision/resnet18", method="simclr", epochs=1,
-                               batch_size=64, num_workers=0, accelerator="cpu", transform_args={"image_size": (48, 48)})
+    data, out = sys.argv[1:]
+    lightly_train.pretrain(out=out, data=data, model="torchvision/resnet18", method="simclr", epochs=1, batch_size=64,
+                           num_workers=0, accelerator="cpu", transform_args={"image_size": (48, 48)})
 """
 
 
@@ -58,10 +55,10 @@ def awkward(folder: Path) -> None:
     )
     for name in TRIED:
         (folder / name).parent.mkdir(exist_ok=True)
-    shutil.copy(whole[0], folder / "clip.MP4")
-    shutil.copy(whole[1], folder / "a" / "same.mp4")
-    shutil.copy(whole[2], folder / "b" / "same.mp4")
-    content = whole[3].read_bytes()
+    shutil.copy(whole[-1], folder / "clip.MP4")
+    shutil.copy(whole[-2], folder / "a" / "same.mp4")
+    shutil.copy(whole[-3], folder / "b" / "same.mp4")
+    content = whole[-4].read_bytes()
     (folder / "half.mp4").write_bytes(content[: len(content) // 2])
     (folder / "text.mp4").write_text("no video\n")
     (folder / "empty.mp4").touch()
@@ -93,8 +90,9 @@ def theirs(videos: Path, out: Path, python: str) -> dict[str, str]:
     script = out / "theirs.py"
     script.write_text(LIGHTLY)
     frames, model = str(out / "frames"), str(out / "model")
-    extract = timed([python, str(script), "frames", str(videos), frames])
-    train = timed([python, str(script), "train", frames, model])
+    tool = str(Path(python).parent / "lightly-train")
+    extract = timed([tool, "extract_video_frames", f"data={videos}", f"out={frames}"])
+    train = timed([python, str(script), frames, model])
     written = [path for path in Path(frames).rglob("*") if path.is_file()]
     folders = {str(path.parent.relative_to(frames)) for path in written}
     return {
@@ -103,7 +101,7 @@ def theirs(videos: Path, out: Path, python: str) -> dict[str, str]:
         "frames": f"{len(written):,}, all frames of each video",
         **{name: _fate(name, folders) for name in TRIED},
         "exit codes": f"{extract.code}, {train.code}; last words: {train.last[:90]}",
-        "same command again": timed([python, str(script), "frames", str(videos), frames]).last[:120],
+        "same command again": timed([tool, "extract_video_frames", f"data={videos}", f"out={frames}"]).last[:120],
     }
 
 
