@@ -40,18 +40,22 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def kill_at(process: subprocess.Popen[bytes], run: RunFolder, *, chance: random.Random) -> None:
-    """Mostly up to a second after it has begun to train, sometimes before; an ended one is left alone."""
-    before = run.metrics.stat().st_mtime_ns if run.metrics.exists() else 0
+    """Mostly some lines of the log after it has begun to train, sometimes before; an ended one is left alone."""
     if chance.random() < 0.2:
         time.sleep(chance.uniform(0, 6))
     else:
-        deadline = time.monotonic() + 120
-        while (run.metrics.stat().st_mtime_ns if run.metrics.exists() else 0) == before and process.poll() is None:
+        wanted, deadline = lines(run) + chance.randint(1, 6), time.monotonic() + 200
+        while lines(run) < wanted and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        time.sleep(chance.uniform(0, 1))
+        time.sleep(chance.uniform(0, 0.1))
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
+
+
+def lines(run: RunFolder) -> int:
+    """Of the log so far, one every four steps."""
+    return run.metrics.read_bytes().count(b"\n") if run.metrics.exists() else 0
 
 
 @pytest.mark.slow
@@ -77,9 +81,9 @@ def test_killed_twenty_times_it_is_the_run_of_nobody(tmp_path: Path, tiny_store:
         for name, tensor in expected.items():
             assert torch.equal(found[name], tensor), f"seed {seed}: {ours.name} {name}"
     timed = ("frames_per_second", "data_wait")
-    lines = [
+    logs = [
         [{name: value for name, value in line.items() if name not in timed} for line in run.read_metrics()]
         for run in (killed, unbroken)
     ]
-    assert lines[0] == lines[1]
+    assert logs[0] == logs[1]
     assert not list(killed.path.rglob(".tmp-*"))
