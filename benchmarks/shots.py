@@ -2,6 +2,7 @@
 
     VIVI_REAL_DATA=DATA python benchmarks/shots.py            # DATA/shots/annotations.json
     python benchmarks/shots.py --videos FILM --cuts FILM/cuts.csv --fps 4
+    VIVI_REAL_DATA=DATA python benchmarks/shots.py --write cuts.json    # of DATA/shots, for vivi doctor --cuts
 
 A boundary is the number of the sample that begins a shot. A true cut at frame c lies at that frame's own timestamp and
 its boundary is the first sample at or behind it; several cuts between two samples are one boundary, and a gradual
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vivi.core.files import write_json
 from vivi.video.boundaries import BoundaryScore, match_boundaries
 from vivi.video.container import open_video
 from vivi.video.cuts import read_cuts
@@ -57,7 +59,13 @@ def main() -> None:
     parser.add_argument("--cuts", type=Path, help="known cuts: CSV path,seconds or JSON")
     parser.add_argument("--fps", type=float, default=1.0)
     parser.add_argument("--tolerance", type=int, default=1, help="in samples")
+    parser.add_argument("--write", type=Path, help="write the cuts of the videos in DATA/shots as JSON and end")
     given = parser.parse_args()
+    if given.write:
+        shots = real_data() / "shots"
+        known = {name: cuts for name, _, cuts, is_scored in annotated(real_data()) if is_scored}
+        write_json(given.write, {name: cuts for name, cuts in known.items() if (shots / name).exists()})
+        return
     if scenedetect is None:
         print("PySceneDetect: not installed, its columns are left out (pip install scenedetect)")
     entries = cuts_in_seconds(given.videos, given.cuts) if given.cuts else annotated(real_data())

@@ -1,12 +1,15 @@
 """Bytes of remote files: exactly those that were asked for, or one line that says why not."""
 
+import os
+import resource
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.reference.loopback import S3, WebServer, s3, s3_server, served
 
-from vivi.core.errors import ViviError
+from vivi.core.errors import DiskFullError, ViviError
 from vivi.core.remote import PIECE, RemoteError, RemoteFolder, address
 
 __all__ = ["s3", "s3_server"]
@@ -22,6 +25,7 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
     (root / "some folder").mkdir(parents=True)
     (root / "some folder" / "a%20#é.bin").write_bytes(DATA)
     (root / "some folder" / "empty").touch()
+    (root / "data").write_bytes(DATA)
     with served(root) as server:
         yield server
 
@@ -159,3 +163,71 @@ def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(RemoteError, match="no credentials were found; set AZURE_STORAGE_ACCOUNT_NAME"):
         RemoteFolder.open("az://container/x", patience=0.5).size("a")
+
+
+def test_credentials_of_google_are_asked_of_the_machine_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("GOOGLE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", "/nonexistent")
+    with served(Path("/nonexistent")) as machine:
+        monkeypatch.setenv("GCE_METADATA_HOST", machine.url.removeprefix("http://"))
+        with pytest.raises(RemoteError, match="no credentials were found; set GOOGLE_APPLICATION_CREDENTIALS"):
+            RemoteFolder.open("gs://bucket/x", patience=0.5).size("a")
+        assert any("computeMetadata" in path for _, path, _ in machine.requests)
+
+
+def test_objects_of_google_and_of_azure_are_asked_of_their_stores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from obstore.store import AzureStore, GCSStore
+
+    (tmp_path / "bucket" / "deep").mkdir(parents=True)
+    (tmp_path / "bucket" / "deep" / "a b.bin").write_bytes(DATA)
+    with served(tmp_path) as server:
+        server.tag = '"version"'
+        for name in ("GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT"):
+            monkeypatch.setenv(name, server.url)
+        for name in ("GOOGLE_SKIP_SIGNATURE", "AZURE_SKIP_SIGNATURE"):
+            monkeypatch.setenv(name, "true")
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "account")
+        for scheme, kind in (("gs", GCSStore), ("az", AzureStore)):
+            folder, name = RemoteFolder.of_file(f"{scheme}://bucket/deep/a%20b.bin")
+            assert type(folder._store) is kind and folder.url == f"{scheme}://bucket/deep"
+            assert (folder.about(name).size, folder.about(name).tag) == (len(DATA), '"version"')
+            assert folder.read(name, 100, 50) == DATA[100:150]
+            assert folder.download(name, tmp_path / scheme) == len(DATA)
+            assert (tmp_path / scheme).read_bytes() == DATA
+            with pytest.raises(RemoteError, match=f"{scheme}://bucket/deep/none does not exist") as error:
+                folder.size("none")
+            assert error.value.missing
+
+
+def test_a_part_of_a_file(web: WebServer, tmp_path: Path) -> None:
+    folder = RemoteFolder.open(web.url)
+    folder.download_part("data", tmp_path / "part", offset=7, size=1000)
+    folder.download_part("data", tmp_path / "nothing", offset=7, size=0)
+    assert (tmp_path / "part").read_bytes() == DATA[7:1007] and (tmp_path / "nothing").read_bytes() == b""
+
+
+def test_who_may_only_read_is_told_the_size_too(web: WebServer, tmp_path: Path) -> None:
+    web.refused = "HEAD"
+    folder = RemoteFolder.open(f"{web.url}?signature=a")
+    assert folder.size("data") == folder.download("data", tmp_path / "file") == len(DATA)
+    web.refused = "GET"
+    with pytest.raises(RemoteError, match="access was refused"):
+        folder.download("data", tmp_path / "file")
+
+
+def test_a_full_disk_is_no_fault_of_the_server(web: WebServer, tmp_path: Path) -> None:
+    folder = RemoteFolder.open(web.url)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(DATA) // 2, limits[1]))
+    try:
+        for copy in (folder.download, folder.download_at_once):
+            with pytest.raises(DiskFullError, match=r"no space left while writing .*file"):
+                copy("data", tmp_path / "file")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.glob("*file*")) == []

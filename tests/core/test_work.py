@@ -132,6 +132,16 @@ def test_a_bad_unit_costs_only_itself(units: ModuleType) -> None:
     assert [found[str(n)].value for n in range(4, 10)] == list(range(6))
 
 
+def test_a_hanging_unit_is_given_up_however_busy_the_others_are(units: ModuleType) -> None:
+    todo = [Unit("hang", {"do": "hang"}, 0.5), *(Unit(str(x), {"do": "nothing", "x": x}, 60.0) for x in range(30))]
+    ends = []
+    for outcome in run_units(units.act, units=todo, workers=2):
+        time.sleep(0.1)  # whatever is said meanwhile waits
+        ends.append(outcome.unit.name)
+    assert sorted(ends) == sorted(unit.name for unit in todo)
+    assert ends.index("hang") < 20
+
+
 def test_a_unit_whose_process_was_killed_by_chance_is_tried_again(units: ModuleType, tmp_path: Path) -> None:
     arguments = [{"do": "die once", "mark": str(tmp_path / "mark"), "x": 7}]
     assert outcomes(units.act, arguments)["0"].value == 7

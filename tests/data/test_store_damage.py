@@ -1,7 +1,9 @@
 """A damaged or foreign store is refused before any of its frames is used, and the text says what is wrong."""
 
+import hashlib
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import simplejpeg
 from vivi.core.errors import StoreError
 from vivi.core.files import sha256_file
 from vivi.data.store import ShotStore
-from vivi.data.store.format import INDEX, VideoRecord, array_header, video_key
+from vivi.data.store.examine import examine
+from vivi.data.store.format import INDEX, MANIFEST, SKIPPED, VideoRecord, array_header, video_key
 from vivi.data.store.parts import Parts
 from vivi.data.store.writer import Packer, finish
 
@@ -126,6 +129,23 @@ def test_a_missing_file_is_named(store: Path, name: str) -> None:
     (store / name).unlink()
     with pytest.raises(StoreError, match=f"{name}: No such file"):
         ShotStore.open(store)
+
+
+@pytest.mark.timeout(30)
+def test_pipes_in_the_place_of_files_are_not_read(store: Path) -> None:
+    manifest = json.loads((store / MANIFEST).read_bytes())
+    (store / SKIPPED).unlink()
+    os.mkfifo(store / SKIPPED)
+    manifest["files"][SKIPPED] |= {"bytes": 0, "sha256": hashlib.sha256(b"").hexdigest()}
+    (store / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match=r"skipped.csv is no regular file"):
+        ShotStore.open(store)
+    assert [(each.file, each.what) for each in examine(store).damages] == [(SKIPPED, "is missing")]
+    (store / MANIFEST).unlink()
+    os.mkfifo(store / MANIFEST)
+    for reading in (ShotStore.open, examine):
+        with pytest.raises(StoreError, match=r"store.json is no regular file"):
+            reading(store)
 
 
 def test_a_shard_that_vanishes_is_named(store: Path) -> None:

@@ -1,5 +1,8 @@
 """Near-duplicates: hashes that survive what copies go through, tables that find what a search of all pairs finds."""
 
+import tracemalloc
+from collections import Counter
+
 import cv2
 import numpy as np
 import pytest
@@ -139,3 +142,35 @@ def test_copies_in_a_store_are_found(make_store):
         (numbers["small.mp4"], numbers["video2.mp4"]): 0,
         (numbers["later.mp4"], numbers["video5.mp4"]): -3,
     }
+
+
+def test_two_videos_of_hours_are_compared_in_little_memory():
+    rng = np.random.default_rng(0)
+    hashes_N = rng.integers(1, 1 << 63, 6000).astype(np.uint64)
+    first, second = looked(0, hashes_N), looked(1, hashes_N[500:5500])
+    tracemalloc.start()
+    found = compare(first, second)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == Duplicate(first=0, second=1, shift=500, matched=5000, compared=5000, bits=0.0)
+    assert most < 64 << 20  # all pairs at once would be 240 MB
+
+
+def test_the_shift_is_that_of_all_pairs_at_once(monkeypatch):
+    rng = np.random.default_rng(1)
+    monkeypatch.setattr("vivi.doctor.duplicates._CELLS", 50)
+    compared = 0
+    for _ in range(30):
+        some, shown = rng.integers(0, 1 << 63, 9), rng.integers(0, 2, 25)
+        hashes_N = (rng.choice(some, 25) * shown).astype(np.uint64)
+        first, second = looked(0, hashes_N), looked(1, rng.permuted(hashes_N)[:20])
+        votes = Counter(
+            i - j for i, a in enumerate(first.hashes) for j, b in enumerate(second.hashes)
+            if a and b and (int(a) ^ int(b)).bit_count() <= NEAR
+        )  # fmt: skip
+        found = compare(first, second)
+        if found is not None:
+            compared += 1
+            assert found.shift == min(shift for shift, count in votes.items() if count == max(votes.values()))
+            assert found.matched == votes[found.shift]
+    assert compared > 10

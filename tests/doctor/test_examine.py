@@ -1,19 +1,25 @@
 """What the doctor finds in stores made for it, and what it advises."""
 
 import itertools
+import json
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
 from tests.doctor.conftest import scene
+from tests.reference.loopback import served
 
 from vivi.core.errors import ConfigError, StoreError
+from vivi.core.files import sha256_file, write_json
 from vivi.data.clips import num_videos_for
 from vivi.data.store import ShotStore
-from vivi.data.store.format import Skip
+from vivi.data.store.format import MANIFEST, VIDEOS, Skip
 from vivi.doctor.examine import examine, spread
 from vivi.doctor.look import look_at
 from vivi.doctor.oddities import find_oddities
+from vivi.doctor.record import as_json
 from vivi.doctor.shapes import FRAMES, SHOTS, Spread, most_frequent, read_shapes
 from vivi.video.borders import Borders
 from vivi.video.shots import HistogramShots
@@ -86,7 +92,7 @@ def test_every_number_stands_in_one_bar(largest):
 
 def test_rare_values_are_counted_together():
     values = [str(number) for number in range(12) for _ in range(20 - number)]
-    counted = most_frequent(values)
+    counted = most_frequent(Counter(values))
     assert counted[0] == ("0", 20)
     assert counted[-1] == ("4 others", 12 + 11 + 10 + 9)
     assert sum(count for _, count in counted) == len(values)
@@ -145,3 +151,26 @@ def test_damage_is_told(odd_store, tmp_path):
     shard.write_bytes(data)
     with pytest.raises(StoreError, match="does not match its checksum"):
         examine(odd_store, threads=2)
+
+
+@pytest.mark.parametrize(("there", "instead"), [(b'"codec"', b'"codex"'), (b'"seconds":6.0', b'"seconds":"x"')])
+def test_a_line_that_is_sound_for_its_checksum_alone_is_named(make_store, there, instead):
+    path = make_store({"a.mp4": [scene(1, frames=6)], "b.mp4": [scene(2, frames=6)]})
+    lines = path / VIDEOS
+    assert there in lines.read_bytes()
+    lines.write_bytes(lines.read_bytes().replace(there, instead))
+    manifest = json.loads((path / MANIFEST).read_bytes())
+    manifest["files"][VIDEOS]["sha256"] = sha256_file(lines)
+    write_json(path / MANIFEST, manifest)
+    with pytest.raises(StoreError, match=r"line 1 of .*videos.jsonl is damaged"):
+        examine(path)
+
+
+def test_a_far_store_is_recorded_by_its_address(make_store, tmp_path, monkeypatch):
+    pytest.importorskip("obstore")
+    path = make_store({"a.mp4": [scene(1, frames=6)]})
+    monkeypatch.setenv("VIVI_CACHE", str(tmp_path / "cache"))
+    assert as_json(examine(path))["store"]["path"] == str(path.resolve())
+    with served(tmp_path) as web:
+        url = f"{web.url}/{path.name}"
+        assert as_json(examine(Path(url)))["store"]["path"] == url

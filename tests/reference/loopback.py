@@ -32,6 +32,10 @@ class WebServer:
     """So many of the next answers with content break off in the middle."""
     status: int = 0
     """Answer every request with this status."""
+    refused: str = ""
+    """Answer every request of this method with 403."""
+    tag: str = ""
+    """ETag of every file; none if empty."""
     delay: float = 0.0
     """Seconds before an answer."""
 
@@ -58,6 +62,8 @@ def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:
             time.sleep(server.delay)
             path = server.root / unquote(urlsplit(self.path).path).lstrip("/")
             status = server.status
+            if server.refused == self.command:
+                status = 403
             if server.failures:
                 server.failures, status = server.failures - 1, 503
             elif not status and not path.is_file():
@@ -73,6 +79,8 @@ def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:
             if match:
                 end = int(match[1]) + len(part) - 1
                 self.send_header("Content-Range", f"bytes {match[1]}-{end}/{len(data)}")
+            if server.tag:
+                self.send_header("ETag", server.tag)
             self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
             self.send_header("Content-Length", str(len(part)))
             self.end_headers()

@@ -1,15 +1,22 @@
 """Videos within tar files."""
 
 import io
+import itertools
 import tarfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.reference.ingested import run, skipped, stored
+from tests.reference.ingested import SETTINGS, run, skipped, stored
 from tests.reference.tiny_videos import film
 
+from vivi.core.errors import ViviError
+from vivi.core.work import Outcome, Unit, run_units
 from vivi.data.store import ShotStore
+from vivi.data.store.format import video_key
 from vivi.video.archives import search_archive
+from vivi.video.ingest import ingest
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +119,7 @@ def test_a_broken_tar_gives_what_it_has_and_says_so(form: int, videos: Path, tmp
     assert found(data) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t/c.mp4", "")]
     assert found(data[: offsets[2]]) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t", "truncated")]
     assert found(data[: offsets[2] + 100]) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t", "truncated")]
-    assert found(data[: offsets[2] - 2000]) == [("t/a.mp4", ""), ("t/b.mkv", ""), ("t", "corrupt")]
+    assert found(data[: offsets[2] - 2000]) == [("t/a.mp4", ""), ("t/b.mkv", "truncated"), ("t", "corrupt")]
     garbled = bytearray(data)
     garbled[offsets[1] : offsets[1] + 512] = b"?" * 512
     assert found(bytes(garbled)) == [("t/a.mp4", ""), ("t", "corrupt")]
@@ -127,3 +134,71 @@ def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
         file.truncate(4 << 30)  # sparse
     ((path, detail),) = [(each.path, each.detail) for each in search_archive(tmp_path / "t.tar", label="t")]
     assert path == "t" and "a header of 3221225472 bytes" in detail
+
+
+def header(name: str, size: bytes) -> bytes:
+    """The header of a member with these bytes for its size."""
+    block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
+    block[124:136] = size
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def extended(size: int) -> bytes:
+    """A PAX header that gives the next member another size, and a header for it."""
+    text = f"size={size}\n"
+    record = next(f"{n} {text}" for n in range(len(text), 99) if len(f"{n} {text}") == n).encode()
+    return header("pax", b"%011o\0" % len(record))[:156] + b"x" + bytes(355) + record.ljust(512, b"\0")
+
+
+def test_sizes_that_lie_lead_neither_back_nor_out(tmp_path: Path) -> None:
+    back = (-1024).to_bytes(12, "big", signed=True)
+    huge = b"\x80\x7f" + b"\xff" * 10
+    begin = header("a.mp4", b"%011o\0" % 0)
+    archives = {
+        "back": begin + header("b.mp4", back),
+        "back by an extended header": begin + with_checksum(extended(-2048)) + header("b.mp4", b"%011o\0" % 0),
+        "huge": begin + header("b.mp4", huge),
+        "huge by an extended header": begin + with_checksum(extended(10**30)) + header("b.mp4", b"%011o\0" % 0),
+    }
+    found = {}
+    for name, data in archives.items():
+        (tmp_path / "t.tar").write_bytes(data + bytes(1024))
+        some = itertools.islice(search_archive(tmp_path / "t.tar", label="t"), 9)
+        found[name] = [(each.path, getattr(each, "reason", "")) for each in some]
+    leads_back = [("t/a.mp4", ""), ("t", "corrupt")]
+    leads_out = [("t/a.mp4", ""), ("t/b.mp4", "truncated"), ("t", "corrupt")]
+    assert list(found.values()) == [leads_back, leads_back, leads_out, leads_out]
+    with pytest.raises(ViviError, match="none of the inputs is a usable video"):
+        run(tmp_path / "t.tar", out=tmp_path / "store")
+    assert skipped(tmp_path / "store") == {"t.tar/a.mp4": "empty", "t.tar/b.mp4": "truncated", "t.tar": "corrupt"}
+
+
+def with_checksum(member: bytes) -> bytes:
+    block = bytearray(member)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block[:512])
+    return bytes(block)
+
+
+def test_two_ingests_with_one_scratch_do_not_meet(videos: Path, tmp_path: Path) -> None:
+    used: list[Path] = []
+
+    def watching(*arguments: Any, units: Iterable[Unit | None], **options: Any) -> Iterator[Outcome]:
+        for unit in filter(None, units):
+            scratch = Path(unit.argument["scratch"])
+            scratch.mkdir(parents=True)
+            (scratch / f".tmp-1-.tmp-{video_key(unit.argument['path'])}.mp4").write_text("left by one that was killed")
+            used.append(scratch)
+            yield from run_units(*arguments, units=[unit], **options)
+            assert list(scratch.iterdir()) == []
+
+    for name in ("a.mp4", "c.mp4"):
+        (tmp_path / name).mkdir()
+        archive = tar(tmp_path / name / "t.tar", {"v.mp4": (videos / name).read_bytes()})
+        out = tmp_path / name / "store"
+        ingest([archive], out=out, settings=SETTINGS, scratch=tmp_path / "scratch", engine=watching, workers=1)
+        assert stored(out) == ["t.tar/v.mp4"]
+    assert len(set(used)) == 2 and {each.parent for each in used} == {tmp_path / "scratch"}
+    assert list((tmp_path / "scratch").iterdir()) == []

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from tests.reference.tiny_videos import film_of
 
 from vivi.core.config import dump, load
 from vivi.data.store import ShotStore
@@ -15,6 +15,7 @@ from vivi.video.ingest import IngestSettings, ingest
 from vivi.video.settings import CroppedSettings
 
 SEARCH = BorderSearch()
+SHARP = {"threads": "1", "crf": "12"}
 
 
 def pictures(
@@ -73,20 +74,9 @@ def test_somebody_before_a_black_curtain_is_no_border() -> None:
     assert SEARCH.find(images) is None
 
 
-def film(path: Path, images: list[np.ndarray], *, rate: int = 4) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"threads": "1", "crf": "12"})
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for image in images:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
-
-
 def test_frames_without_borders_have_the_short_side(tmp_path: Path) -> None:
     images = pictures(12, height=180, width=320, top=24, bottom=24)
-    boxed = film(tmp_path / "boxed.mp4", images)
+    boxed = film_of(tmp_path / "boxed.mp4", images, rate=4, options=SHARP)
     found = sample_within_borders(boxed, fps=1.0, short_side=64, search=SEARCH)
     assert isinstance(found, CroppedFrames)
     frames = list(found)
@@ -100,7 +90,7 @@ def test_frames_without_borders_have_the_short_side(tmp_path: Path) -> None:
 
 
 def test_a_video_without_borders_is_left_as_it_is(tmp_path: Path) -> None:
-    plain = film(tmp_path / "plain.mp4", pictures(12))
+    plain = film_of(tmp_path / "plain.mp4", pictures(12), rate=4, options=SHARP)
     found = sample_within_borders(plain, fps=2.0, short_side=48, search=SEARCH)
     assert isinstance(found, VideoFrames)
     expected = sample_frames(plain, fps=2.0, short_side=48)
@@ -110,14 +100,14 @@ def test_a_video_without_borders_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 def test_small_videos_are_not_enlarged(tmp_path: Path) -> None:
-    boxed = film(tmp_path / "boxed.mp4", pictures(12, left=30, right=30))
+    boxed = film_of(tmp_path / "boxed.mp4", pictures(12, left=30, right=30), rate=4, options=SHARP)
     (first, *_) = sample_within_borders(boxed, fps=1.0, short_side=256, search=SEARCH)
     assert first.image_HWC.shape[0] == 90
     assert first.image_HWC.shape[1] == pytest.approx(160 - 62, abs=2)
 
 
 def test_cropping_is_part_of_the_settings(tmp_path: Path) -> None:
-    film(tmp_path / "boxed.mp4", pictures(12, height=180, width=320, top=24, bottom=24))
+    film_of(tmp_path / "boxed.mp4", pictures(12, height=180, width=320, top=24, bottom=24), rate=4, options=SHARP)
     sizes = {}
     for settings in (IngestSettings(short_side=64), CroppedSettings(short_side=64)):
         assert load(dump(settings), IngestSettings) == settings

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import av
 import numpy as np
 import pytest
 import simplejpeg
+from tests.reference.tiny_videos import film as film_of_frames
 
 from vivi.core.errors import ConfigError, StoreError, ViviError
 from vivi.data.store import ShotStore
@@ -24,21 +26,8 @@ from vivi.video.shots import FixedWindows, KnownCuts, WholeVideo
 SETTINGS = IngestSettings(fps=2.0, short_side=32, shots=FixedWindows(seconds=2.0))
 
 
-def film(
-    path: Path, *, seconds: int = 4, codec: str = "libx264", size: tuple[int, int] = (64, 48), seed: int = 0
-) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    form = {".mp4": "mp4", ".mkv": "matroska", ".avi": "avi", ".webm": "webm"}.get(path.suffix.lower(), "matroska")
-    with av.open(os.fsencode(path).decode("utf-8", "surrogateescape"), "w", format=form) as container:
-        stream = container.add_stream(codec, rate=8, options={"threads": "1"})
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        for _ in range(seconds * 8):
-            image = rng.integers(0, 255, (size[1] // 8, size[0] // 8, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
+def film(path: Path, *, seconds: int = 4, **form: Any) -> Path:
+    return film_of_frames(path, frames=8 * seconds, rate=8, **form)
 
 
 def sound(path: Path) -> Path:
@@ -269,6 +258,23 @@ def test_known_cuts_reach_the_store_and_videos_without_any_are_listed(videos: Pa
     table = ShotStore.open(tmp_path / "store").table
     assert [[shot.length for shot in table.shots(video)] for video in range(2)] == [[2, 6], [12]]
     assert skipped(tmp_path / "store") == {"wide.mkv": "no known cuts"}
+
+
+def test_known_cuts_that_change_on_the_way_end_the_run_which_goes_on_later(videos: Path, tmp_path: Path) -> None:
+    cuts, text = tmp_path / "cuts.csv", "path,seconds\na/clip.mp4,1\nb/clip.mp4,\nwide.mkv,\n"
+    cuts.write_text(text)
+    shots = KnownCuts(file=str(cuts), sha256=hashlib.sha256(text.encode()).hexdigest())
+    settings = dataclasses.replace(SETTINGS, shots=shots)
+    for other in (f"{text}more.mp4,\n", None):
+
+        def change(_: Progress, other: str | None = other) -> None:
+            cuts.unlink(missing_ok=True) if other is None else cuts.write_text(other)
+
+        with pytest.raises(ViviError, match=r"cuts.csv has changed since|cannot read .*cuts.csv"):
+            run(videos, tmp_path / "store", settings, progress=change)
+        cuts.write_text(text)
+    assert run(videos, tmp_path / "store", settings).videos == 3
+    assert skipped(tmp_path / "store") == {}
 
 
 def test_two_runs_on_one_folder_do_not_mix(videos: Path, tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from tests.reference.tiny_videos import film_of
 
 from vivi.video.ingest import IngestSettings, ingest
 
@@ -31,14 +31,8 @@ POISON = """
 
 
 def film(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=8)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for shade in range(8):
-            image = np.full((48, 64, 3), 30 * shade, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
+    shades = (np.full((48, 64, 3), 30 * shade, np.uint8) for shade in range(8))
+    film_of(path, shades, rate=8, codec="mpeg4", options={})
 
 
 @pytest.fixture

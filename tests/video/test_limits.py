@@ -1,12 +1,16 @@
 """What may be asked of one video: packets, frames, pixels of all frames, streams; and a file that stays the same."""
 
+import errno
+import gzip
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults.films import write_film
 
 from vivi.core.work import Unit, run_units
-from vivi.video.container import DecodeError, open_video
+from vivi.video.container import DecodeError, OpenVideo, open_video
 from vivi.video.decode import sample_frames
 
 
@@ -80,6 +84,24 @@ def test_frames_come_from_the_bytes_whose_timestamps_were_read(film: Path, tmp_p
     (tmp_path / "new").rename(path)
     with pytest.raises(DecodeError, match="changed or replaced"):
         list(frames)
+
+
+@pytest.mark.parametrize("decode_all", [False, True])
+def test_a_disk_that_fails_behind_the_timestamps(film: Path, monkeypatch: pytest.MonkeyPatch, decode_all: bool) -> None:
+    packets = OpenVideo.packets
+
+    def failing(video: OpenVideo, *, of_all_streams: bool = False) -> Iterator[object]:
+        yield from itertools.islice(packets(video, of_all_streams=of_all_streams), None if of_all_streams else 40)
+        if not of_all_streams:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(OpenVideo, "packets", failing)
+    assert reason(film, decode_all=decode_all) == "corrupt: it cannot be read to its end: Input/output error"
+
+
+def test_what_is_packed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(b"a" * 1000))
+    assert reason(tmp_path / "a.tar.gz").startswith("not a video: it is a compressed archive: unpack it")
 
 
 def score(_: object) -> int:

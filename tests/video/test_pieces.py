@@ -1,5 +1,6 @@
 """A video in pieces: bit for bit what decoding it in one go gives, or not at all."""
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from tests.reference.tiny_videos import film
 from vivi.core.files import sha256_file
 from vivi.core.work import Outcome, Unit, run_units
 from vivi.video import assembly
+from vivi.video.container import FileState
 from vivi.video.decode import sample_frames
 from vivi.video.encoding import Seen, encoded
 from vivi.video.ingest import IngestSettings, ingest
@@ -67,7 +69,7 @@ def test_what_is_remembered_of_frames_comes_back(shots: Any, tmp_path: Path) -> 
         pieces.write(span, encoded(piece, quality=80, shots=shots, seen=seen), seen=seen, frames=piece)
         assert pieces.is_there(span)
     ours, theirs = Seen(), Seen()
-    jpegs = list(pieces.read(spans, seen=ours))
+    jpegs = list(pieces.read(spans, seen=ours, frames=frames))
     assert jpegs == list(encoded(frames, quality=80, shots=shots, seen=theirs))
     assert (ours.seconds, ours.height, ours.width) == (theirs.seconds, theirs.height, theirs.width)
     assert len(ours.signatures) == len(theirs.signatures) == 20
@@ -78,14 +80,17 @@ def test_what_is_remembered_of_frames_comes_back(shots: Any, tmp_path: Path) -> 
             assert a.shares_B.dtype == b.shares_B.dtype and np.array_equal(a.shares_B, b.shares_B)
 
 
-def test_pieces_of_another_size_do_not_do(tmp_path: Path) -> None:
+def test_pieces_of_another_size_do_not_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces, shots = Pieces(tmp_path, "key"), HistogramShots()
     for span, size in (((0, 4), (64, 48)), ((4, 8), (80, 48))):
         path = film(tmp_path / f"{size[0]}.mp4", size=size, frames=32)
-        piece, seen = PieceFrames(sample_frames(path, fps=2, short_side=32), span), Seen()
+        frames = dataclasses.replace(sample_frames(path, fps=2, short_side=32), state=FileState(0, 0, 0, 0))
+        piece, seen = PieceFrames(frames, span), Seen()
+        monkeypatch.setattr("vivi.video.pieces.check_unchanged", lambda *_, **__: None)
         pieces.write(span, encoded(piece, quality=80, shots=shots, seen=seen), seen=seen, frames=piece)
+    assert len(list(pieces.read([(4, 8)], seen=Seen(), frames=frames))) == 4
     with pytest.raises(IndivisibleError):
-        pieces.read([(0, 4), (4, 8)], seen=Seen())
+        pieces.read([(0, 4), (4, 8)], seen=Seen(), frames=frames)
 
 
 def test_pieces_of_a_file_that_was_changed_between_do_not_do(tmp_path: Path) -> None:
@@ -95,9 +100,11 @@ def test_pieces_of_a_file_that_was_changed_between_do_not_do(tmp_path: Path) -> 
         os.utime(path, ns=(number, number))
         piece, seen = PieceFrames(sample_frames(path, fps=2, short_side=32), span), Seen()
         pieces.write(span, encoded(piece, quality=80, shots=shots, seen=seen), seen=seen, frames=piece)
-    assert len(list(pieces.read([(4, 8)], seen=Seen()))) == 4
-    with pytest.raises(IndivisibleError):
-        pieces.read([(0, 4), (4, 8)], seen=Seen())
+    now = sample_frames(path, fps=2, short_side=32)
+    assert len(list(pieces.read([(4, 8)], seen=Seen(), frames=now))) == 4
+    for spans in ([(0, 4), (4, 8)], [(0, 4)]):
+        with pytest.raises(IndivisibleError):
+            pieces.read(spans, seen=Seen(), frames=now)
 
 
 def test_too_many_pixels_are_left_to_the_whole_to_refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,9 +114,9 @@ def test_too_many_pixels_are_left_to_the_whole_to_refuse(tmp_path: Path, monkeyp
     pieces.write((0, 8), encoded(piece, quality=80, shots=shots, seen=seen), seen=seen, frames=piece)
     monkeypatch.setattr("vivi.video.pieces.MAX_OUTPUT_PIXELS", 8 * 64 * 48 - 1)
     with pytest.raises(IndivisibleError):
-        pieces.read([(0, 8)], seen=Seen())
+        pieces.read([(0, 8)], seen=Seen(), frames=frames)
     monkeypatch.setattr("vivi.video.pieces.MAX_OUTPUT_PIXELS", 8 * 64 * 48)
-    assert len(list(pieces.read([(0, 8)], seen=Seen()))) == 8
+    assert len(list(pieces.read([(0, 8)], seen=Seen(), frames=frames))) == 8
     monkeypatch.setattr("vivi.video.pieces.MAX_FRAMES", 7)
     assert spans_of(frames, most=2, seconds=1) == []
 

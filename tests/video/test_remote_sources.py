@@ -1,9 +1,13 @@
 """Videos on servers of the loopback address: a plain web server, and a real S3 server."""
 
+import contextlib
 import csv
+import dataclasses
 import json
 import sys
+import tarfile
 import threading
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,7 +22,7 @@ from vivi.core.files import sha256_file
 from vivi.core.remote import RemoteFolder
 from vivi.data.store import ShotStore
 from vivi.video.ingest import IngestSettings, IngestSummary, ingest
-from vivi.video.places import PlaceError, RemoteObject
+from vivi.video.places import PlaceError, RemoteMember, RemoteObject
 from vivi.video.sources import Selection
 
 pytest.importorskip("obstore")
@@ -114,16 +118,27 @@ def test_a_store_that_refuses_ends_the_run_which_goes_on_later(
     assert run(out=tmp_path / "store", lists=(tmp_path / "list.txt",)).videos == 1
 
 
-def test_files_of_a_plain_web_server(videos: Path, tmp_path: Path) -> None:
+@contextlib.contextmanager
+def plain_server(folder: Path) -> Iterator[str]:
+    """The address of a server that knows no ranges."""
+
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(videos)))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        base = f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_files_of_a_plain_web_server(videos: Path, tmp_path: Path) -> None:
+    with plain_server(videos) as base:
         (tmp_path / "list.txt").write_text(f"{base}/a.mp4?signature=secret\n{base}/none.mp4\n")
         # this server knows no ranges
         run(out=tmp_path / "store", lists=(tmp_path / "list.txt",))
@@ -131,10 +146,6 @@ def test_files_of_a_plain_web_server(videos: Path, tmp_path: Path) -> None:
         assert ShotStore.open(tmp_path / "store").describe(0)["bytes"] == (videos / "a.mp4").stat().st_size
         assert skipped(tmp_path / "store") == {f"{base}/none.mp4": "not there"}
         assert "secret" not in (tmp_path / "store" / "skipped.csv").read_text()
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_files_of_a_web_server_that_knows_ranges(videos: Path, tmp_path: Path) -> None:
@@ -173,6 +184,75 @@ def test_an_object_that_changes_is_not_taken(
     with pytest.raises(PlaceError) as caught, RemoteObject(url, 0, "").fetched(tmp_path, key="k"):
         pass
     assert caught.value.reason == "too large" and list(tmp_path.iterdir()) == []
+
+
+def tarred(videos: Path, path: Path) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name in [*NAMES, "notes.txt", "lies.mp4"]:
+            archive.add(videos / name, name)
+    return path
+
+
+def test_a_tar_on_a_server_gives_the_store_of_one_here(s3: S3, videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    here = tarred(videos, tmp_path / "web" / "t.tar")
+    s3.put("shards/t.tar", here.read_bytes())
+    run(str(here), out=tmp_path / "local")
+    assert stored(tmp_path / "local") == sorted(f"t.tar/{name}" for name in NAMES)
+    run("s3://bucket/shards/t.tar", out=tmp_path / "s3", workers=2)
+    with served(tmp_path / "web") as server:
+        run(f"{server.url}/t.tar?signature=secret", out=tmp_path / "store")
+        asked = sum(end - first for _, first, end in server.ranges)
+        assert asked < 3 * here.stat().st_size
+        (tmp_path / "list.csv").write_text(f"id,url\nt.tar,{server.url}/t.tar\ngone,{server.url}/gone.tar\n")
+        run(out=tmp_path / "listed", lists=(tmp_path / "list.csv",))
+    assert tree(tmp_path / "local") == tree(tmp_path / "s3") == tree(tmp_path / "store")
+    assert stored(tmp_path / "listed") == stored(tmp_path / "local")
+    assert skipped(tmp_path / "listed") == skipped(tmp_path / "local") | {"gone": "not there"}
+    assert "secret" not in (tmp_path / "store" / "skipped.csv").read_text()
+
+
+def test_a_tar_on_a_server_that_is_cut_off_or_changes(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    file = tarred(videos, tmp_path / "web" / "t.tar")
+    with tarfile.open(file) as archive:
+        third = archive.getmembers()[2].offset_data + 100
+    file.write_bytes(file.read_bytes()[:third])
+    with served(tmp_path / "web") as server:
+        run(f"{server.url}/t.tar", out=tmp_path / "store")
+        assert stored(tmp_path / "store") == [f"t.tar/{name}" for name in NAMES[:2]]
+        assert skipped(tmp_path / "store") == {f"t.tar/{NAMES[2]}": "truncated", "t.tar": "corrupt"}
+        member = RemoteMember(f"{server.url}/t.tar", 512, 10**6, "a.mp4", "")
+        with pytest.raises(PlaceError, match="ends before byte") as caught, member.fetched(tmp_path / "s", key="k"):
+            pass
+        assert caught.value.reason == "unreadable"
+        with (
+            pytest.raises(PlaceError, match="another version"),
+            dataclasses.replace(member, tag="old").fetched(tmp_path / "s", key="k"),
+        ):
+            pass
+    assert list((tmp_path / "s").iterdir()) == []
+
+
+def test_a_tar_on_a_server_without_ranges_is_refused_with_advice(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    tarred(videos, tmp_path / "web" / "t.tar")
+    with plain_server(tmp_path / "web") as base:
+        (tmp_path / "list.txt").write_text(f"{base}/t.tar\n{videos}/a.mp4\n")
+        run(out=tmp_path / "store", lists=(tmp_path / "list.txt",))
+    assert skipped(tmp_path / "store") == {f"{base}/t.tar": "unreadable"}
+    assert "copy it to this machine first" in (tmp_path / "store" / "skipped.csv").read_text()
+
+
+def test_a_signed_address_that_permits_only_reading(videos: Path, tmp_path: Path) -> None:
+    with served(videos) as server:
+        server.refused = "HEAD"
+        run(f"{server.url}/a.mp4?signature=secret", out=tmp_path / "store")
+        assert stored(tmp_path / "store") == ["a.mp4"]
+        server.refused = "GET"
+        (tmp_path / "list.txt").write_text(f"{server.url}/a.mp4\n{videos}/a.mp4\n")
+        run(out=tmp_path / "listed", lists=(tmp_path / "list.txt",))
+        assert skipped(tmp_path / "listed") == {f"{server.url}/a.mp4": "unreadable"}
 
 
 def test_without_obstore_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,11 @@
 import itertools
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.reference.tiny_videos import film_of
 
 from vivi.core.config import dump, fingerprint, load
 from vivi.core.errors import ConfigError, ViviError
@@ -20,23 +20,13 @@ from vivi.video.ingest import IngestSettings, ingest
 from vivi.video.shots import CutsAt, FixedWindows, HistogramShots, KnownCuts, ShotMethod, WholeVideo
 from vivi.video.shots_flag import ShotFlags, shot_method
 
+IN_ORDER = {"threads": "1", "bf": "0"}
 RED, GREEN, BLUE = (np.full((48, 64, 3), colour, np.uint8) for colour in ((250, 0, 0), (0, 250, 0), (0, 0, 250)))
 
 
 def spans(method: ShotMethod, images: list[np.ndarray], *, video: str = "a.mp4") -> tuple[tuple[int, int], ...]:
     signatures = [method.signature(image) for image in images]
     return method.spans(signatures, seconds=[float(i) for i in range(len(images))], video=video)
-
-
-def film(path: Path, colours: list[np.ndarray], *, rate: int = 25) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"threads": "1", "bf": "0"})
-        stream.height, stream.width = colours[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for image in colours:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
 
 
 def test_the_default_settings_are_those_of_stores_that_exist() -> None:
@@ -95,12 +85,12 @@ def test_corrections_stand_before_what_looks_at_files(tmp_path: Path) -> None:
     file.write_text("path,seconds\na.mp4,1.5\n")
     method = Corrected(method=EvenlyDivided(method=FullRateShots(), max_frames=4), file=str(file))
     assert method.of_video(tmp_path / "there is no such file", video="a.mp4") == CutsAt(seconds=(1.5,))
-    clip = film(tmp_path / "b.mp4", [RED] * 30 + [GREEN] * 20)
+    clip = film_of(tmp_path / "b.mp4", [RED] * 30 + [GREEN] * 20, rate=25, options=IN_ORDER)
     assert method.of_video(clip, video="b.mp4") == EvenlyDivided(method=CutsAt(seconds=(1.2,)), max_frames=4)
 
 
 def test_cuts_are_found_at_the_full_frame_rate(tmp_path: Path) -> None:
-    clip = film(tmp_path / "clip.mp4", [RED] * 30 + [GREEN] * 20 + [BLUE] * 26)
+    clip = film_of(tmp_path / "clip.mp4", [RED] * 30 + [GREEN] * 20 + [BLUE] * 26, rate=25, options=IN_ORDER)
     method = FullRateShots().of_video(clip, video="clip.mp4")
     assert method == CutsAt(seconds=(30 / 25, 50 / 25))
     with pytest.raises(ValueError, match="of_video"):
@@ -108,7 +98,7 @@ def test_cuts_are_found_at_the_full_frame_rate(tmp_path: Path) -> None:
 
 
 def test_ingest_stores_the_same_frames_whatever_finds_the_cuts(tmp_path: Path) -> None:
-    film(tmp_path / "in.mp4", [RED] * 30 + [GREEN] * 20 + [BLUE] * 30)
+    film_of(tmp_path / "in.mp4", [RED] * 30 + [GREEN] * 20 + [BLUE] * 30, rate=25, options=IN_ORDER)
     stores = {}
     for name, shots in (("hist", HistogramShots()), ("full", FullRateShots())):
         ingest([tmp_path / "in.mp4"], out=tmp_path / name, settings=IngestSettings(shots=shots), workers=1)

@@ -132,6 +132,8 @@ def test_known_cuts_as_json_are_the_same(tmp_path: Path) -> None:
         ("path,seconds\na.mp4,-1\n", "line 2: '-1'"),
         ("path,seconds\na.mp4,nan\n", "line 2: 'nan'"),
         ("{", "not valid JSON"),
+        ('{"a.mp4": ' + "[" * 100_000, "not valid JSON"),
+        (f'path,seconds\n"{"a" * 200_000}",1\n', "is not a file of cuts"),
         ('{"a.mp4": 3}', "list of seconds"),
         ('{"a.mp4": ["x"]}', r"'a\.mp4': 'x'"),
     ],

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
-from vivi.console.base import Bar, console, plain
+from vivi.console.base import Bar, cell, console, plain
 from vivi.core.errors import StoreError
 from vivi.core.remote import address
 
@@ -39,7 +38,7 @@ def count_progress(title: str, *, unit: str) -> Iterator[Callable[[int, int], No
 
 def print_survey(survey: "Survey") -> None:
     """As one JSON object."""
-    plain(json.dumps(dataclasses.asdict(survey), indent=1, ensure_ascii=False))
+    print(json.dumps(dataclasses.asdict(survey), indent=1))
 
 
 def show_survey(survey: "Survey") -> None:
@@ -60,12 +59,12 @@ def show_survey(survey: "Survey") -> None:
         ("index", f"{_amount(survey.index_bytes)}, {survey.index_bytes / frames:.1f} bytes a frame"),
         ("lists", _amount(survey.list_bytes)),
         *((f"skipped: {reason}", f"{count}") for reason, count in survey.skipped.items()),
-        ("settings", json.dumps(survey.settings, ensure_ascii=False)),
+        ("settings", json.dumps(survey.settings)),
         ("format", f"vivi-shots {survey.version}"),
         ("digest", survey.digest),
     ]
     for name, value in rows:
-        table.add_row(escape(name), escape(value))
+        table.add_row(cell(name), cell(value))
     console().print(table)
     plain(survey.store)
 

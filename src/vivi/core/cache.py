@@ -49,7 +49,8 @@ class Cache:
 
     Args:
         root: the folder; made when needed.
-        limit: bytes that all of it may take; somewhat more for moments.
+        limit: bytes that all of it may take. Each process that writes may have written a 64th of that, and one more
+            block, since it last looked at the whole, so P of them together exceed it by up to P - 1 64ths.
     """
 
     def __init__(self, root: Path, *, limit: int) -> None:

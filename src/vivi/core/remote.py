@@ -38,6 +38,8 @@ _CREDENTIALS = {
     "az": "set AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY (or AZURE_STORAGE_SAS_KEY)",
     "https": "the server wants an address that carries its own permission, such as a signed one",
 }
+NO_RANGES = "Range request not supported"
+"""What obstore says of a server that answers a request for some bytes with all of them."""
 _REFUSED = ("169.254.", "/api/token", "computeMetadata", "must be specified", "401 Unauthorized", "403 Forbidden")
 
 
@@ -126,8 +128,7 @@ class RemoteFolder:
         Raises:
             RemoteError: missing, refused, or not to be reached.
         """
-        with self._explained(name):
-            return int(self._store.head(name)["size"])
+        return int(self._head(name)["size"])
 
     def about(self, name: str) -> RemoteFile:
         """Size, time and version of the file `name`.
@@ -135,8 +136,7 @@ class RemoteFolder:
         Raises:
             RemoteError: missing, refused, or not to be reached.
         """
-        with self._explained(name):
-            return _file(name, self._store.head(name))
+        return _file(name, self._head(name))
 
     def read(self, name: str, offset: int, size: int) -> bytes:
         """`size` bytes of the file `name` from `offset` on, by one request.
@@ -181,12 +181,22 @@ class RemoteFolder:
             DiskFullError: there is no space.
         """
         size = self._checked_size(name, limit)
-        with atomic_file(to) as file, ThreadPoolExecutor(_AT_ONCE) as pool:
-            for first in range(0, size, PIECE * _AT_ONCE):
-                starts = range(first, min(first + PIECE * _AT_ONCE, size), PIECE)
-                for piece in pool.map(lambda start: self.read(name, start, min(PIECE, size - start)), starts):
-                    file.write(piece)
+        self.download_part(name, to, offset=0, size=size)
         return size
+
+    def download_part(self, name: str, to: Path, *, offset: int, size: int) -> None:
+        """Copy `size` bytes of the file `name`, from `offset` on, to `to`, which appears only when it is whole.
+
+        Raises:
+            RemoteError: as `read`.
+            DiskFullError: there is no space.
+        """
+        end = offset + size
+        with atomic_file(to) as file, ThreadPoolExecutor(_AT_ONCE) as pool:
+            for first in range(offset, end, PIECE * _AT_ONCE):
+                starts = range(first, min(first + PIECE * _AT_ONCE, end), PIECE)
+                for piece in pool.map(lambda start: self.read(name, start, min(PIECE, end - start)), starts):
+                    file.write(piece)
 
     def download_at_once(self, name: str, to: Path, *, limit: int | None = None) -> int:
         """As `download`, by one request, from a server that knows no byte ranges.
@@ -196,14 +206,29 @@ class RemoteFolder:
             DiskFullError: there is no space.
         """
         size = self._checked_size(name, limit)
-        with atomic_file(to) as file, self._explained(name):
-            for chunk in self._store.get(name).stream():
+        with atomic_file(to) as file:
+            for chunk in self._stream(name):
                 if file.tell() + len(chunk) > size:
                     break
                 file.write(chunk)
             if file.tell() != size:
                 raise RemoteError(f"{self.url}/{name} has not the {size} bytes that the server announced")
         return size
+
+    def _stream(self, name: str) -> Iterator[Any]:
+        """The bytes of a file as they come; what goes wrong with them elsewhere is not the server's fault."""
+        with self._explained(name):
+            yield from self._store.get(name).stream()
+
+    def _head(self, name: str) -> Any:
+        """What the server says of a file; a signed address may permit nothing but to read it."""
+        with self._explained(name):
+            try:
+                return self._store.head(name)
+            except _obstore().exceptions.BaseError as error:
+                if self._scheme not in ("http", "https") or not _is_refused(error):
+                    raise
+                return self._store.get(name, options={"range": (0, 1)}).meta
 
     def _checked_size(self, name: str, limit: int | None) -> int:
         size = self.size(name)
@@ -235,11 +260,16 @@ def _explained(what: str, scheme: str) -> Iterator[None]:
 def _advice(error: Exception, scheme: str) -> str:
     text = re.sub(r"\?\S+", "?...", " ".join(str(error).partition("Debug source")[0].split()))
     text = text if len(text) <= 300 else f"{text[:300]}..."
-    refused = type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
-    if refused or any(sign in text for sign in _REFUSED):
+    if _is_refused(error) or any(sign in text for sign in _REFUSED):
         advice = _CREDENTIALS.get(scheme, _CREDENTIALS["https"])
         return f"access was refused or no credentials were found; {advice} ({text})"
+    if NO_RANGES in text:
+        return f"its server gives no byte ranges: copy it to this machine first ({text})"
     return f"{text}; look at the network and the address, then run the same command again"
+
+
+def _is_refused(error: Exception) -> bool:
+    return type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError")
 
 
 def _without_query(url: str) -> str:

@@ -175,11 +175,13 @@ class _Pool:
 
     def run(self, workers: int) -> Iterator[Outcome]:
         while self._fill(workers):
-            heard = self._heard()
+            asked = time.monotonic()
+            heard = self._heard(asked)
+            late = [each for each in self._workers if each.deadline <= asked and each not in heard]
             for worker in heard:
                 yield from self._attend(worker)
-            if not heard:
-                yield from self._give_up()
+            for worker in late:
+                yield from self._give_up(worker)
 
     def end(self) -> None:
         while self._workers:
@@ -213,9 +215,9 @@ class _Pool:
                 self._dismiss(worker)
         return any(worker.task is not None for worker in self._workers)
 
-    def _heard(self) -> list[_Worker]:
+    def _heard(self, now: float) -> list[_Worker]:
         """Workers that have something to say or are dead, waited for until the next one's time is up."""
-        patience = min(worker.deadline for worker in self._workers) - time.monotonic()
+        patience = min(worker.deadline for worker in self._workers) - now
         return [key.data for key, _ in self._selector.select(max(patience, 0.0))]
 
     def _attend(self, worker: _Worker) -> Iterator[Outcome]:
@@ -240,15 +242,13 @@ class _Pool:
         else:
             worker.rest()
 
-    def _give_up(self) -> Iterator[Outcome]:
-        now = time.monotonic()
-        for worker in [each for each in self._workers if each.deadline <= now]:
-            self._dismiss(worker)
-            if not worker.ready:
-                raise ViviError(f"a worker process did not start within {_START_SECONDS:g} s: use fewer workers")
-            if worker.task is not None:
-                unit = worker.task.unit
-                yield Outcome(unit, End.TIMEOUT, detail=f"not done after {unit.seconds:g} s")
+    def _give_up(self, worker: _Worker) -> Iterator[Outcome]:
+        self._dismiss(worker)
+        if not worker.ready:
+            raise ViviError(f"a worker process did not start within {_START_SECONDS:g} s: use fewer workers")
+        if worker.task is not None:
+            unit = worker.task.unit
+            yield Outcome(unit, End.TIMEOUT, detail=f"not done after {unit.seconds:g} s")
 
     def _dead(self, worker: _Worker) -> Iterator[Outcome]:
         code, words = worker.wait(), worker.last_words()

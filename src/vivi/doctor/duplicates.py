@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivi.core.seeds import rng
-from vivi.doctor.hashes import distances
+from vivi.doctor.hashes import differing, distances
 from vivi.doctor.look import VideoLook
 
 NEAR = 12
@@ -31,6 +31,8 @@ _CROWD = 500
 """Frames in a bucket that is left out."""
 _SAME = 4
 """Bits in which a frame may differ from the one before and tell nothing new."""
+_CELLS = 1 << 20
+"""Pairs of frames that are compared at once: two videos of a day each have some billions."""
 _MANY, _REACH = 64, 4
 """Of a video with more frames than this, those are sorted in that are the brightest or darkest so far around."""
 
@@ -100,13 +102,11 @@ def find_duplicates(looks: Sequence[VideoLook]) -> Duplicates:
 
 def compare(first: VideoLook, second: VideoLook) -> Duplicate | None:
     """Two videos at the shift at which the most frames agree; None if too few do."""
-    bits_NM = distances(first.hashes, second.hashes)
-    ours, theirs = np.nonzero(bits_NM <= NEAR)
-    if not len(ours):
+    shift = _best_shift(first.hashes, second.hashes)
+    if shift is None:
         return None
-    shifts = ours - theirs + len(second.hashes)
-    shift = int(np.bincount(shifts).argmax()) - len(second.hashes)
-    side_by_side = np.diagonal(bits_NM, -shift)
+    start, end = max(0, shift), min(len(first.hashes), len(second.hashes) + shift)
+    side_by_side = differing(first.hashes[start:end], second.hashes[start - shift : end - shift])
     compared = side_by_side[side_by_side < 64]
     agreeing = compared[compared <= NEAR]
     telling = min(int((first.hashes != 0).sum()), int((second.hashes != 0).sum()))
@@ -120,6 +120,16 @@ def compare(first: VideoLook, second: VideoLook) -> Duplicate | None:
         compared=len(compared),
         bits=float(agreeing.mean()),
     )
+
+
+def _best_shift(ours_N: NDArray[np.uint64], theirs_M: NDArray[np.uint64]) -> int | None:
+    """The shift at which the most frames agree, the lowest of equals; None if none do. A few rows at a time."""
+    counts = np.zeros(len(ours_N) + len(theirs_M), np.int64)
+    rows = max(1, _CELLS // max(len(theirs_M), 1))
+    for begin in range(0, len(ours_N), rows):
+        ours, theirs = np.nonzero(distances(ours_N[begin : begin + rows], theirs_M) <= NEAR)
+        counts += np.bincount(ours + begin - theirs + len(theirs_M), minlength=len(counts))
+    return int(counts.argmax()) - len(theirs_M) if counts.any() else None
 
 
 def candidate_pairs(hashes_F: NDArray[np.uint64], *, owners_F: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:

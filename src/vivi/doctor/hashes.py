@@ -34,6 +34,11 @@ def frame_hash(thumbnail_SS: NDArray[np.float32]) -> np.uint64:
 
 def distances(ours_N: NDArray[np.uint64], theirs_M: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """N x M numbers of bits that differ; 64 where either hash is 0."""
-    differing_NM = np.bitwise_count(ours_N[:, None] ^ theirs_M[None, :])
-    differing_NM[(ours_N == 0)[:, None] | (theirs_M == 0)[None, :]] = 64
-    return np.asarray(differing_NM, np.uint8)
+    return differing(ours_N[:, None], theirs_M[None, :])
+
+
+def differing(ours: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Numbers of bits that differ, of hashes that stand side by side; 64 where either is 0."""
+    bits = np.bitwise_count(ours ^ theirs)
+    bits[(ours == 0) | (theirs == 0)] = 64
+    return np.asarray(bits, np.uint8)

@@ -5,6 +5,7 @@ from typing import Any
 
 from vivi import __version__
 from vivi.core.files import write_json
+from vivi.core.remote import address
 from vivi.data.store import ShotStore
 from vivi.doctor.examine import Diagnosis
 from vivi.doctor.oddities import Oddities, OddShot
@@ -32,7 +33,7 @@ def as_json(found: Diagnosis) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "vivi": __version__,
-        "store": {"path": str(found.store.resolve()), "digest": found.digest},
+        "store": {"path": address(found.store) or str(found.store.resolve()), "digest": found.digest},
         "advice": list(found.advice),
         "videos": {
             "stored": info.num_videos,

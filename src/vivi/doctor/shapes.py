@@ -1,15 +1,20 @@
 """What a store has: shots and frames, what K and L leave, and what the videos were before."""
 
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vivi.core.errors import StoreError
 from vivi.data.clips import num_videos_for
 from vivi.data.store import ShotStore
+from vivi.data.store.format import VIDEOS
+from vivi.data.store.lines import video_lines
+from vivi.data.store.manifest import AGAIN
 
 SHOTS = (1, 2, 3, 4, 5, 6)
 """K for which the remaining videos are counted,"""
@@ -70,27 +75,43 @@ class Shapes:
 
 
 def read_shapes(store: ShotStore) -> Shapes:
-    """Count; frames are not read."""
+    """Count; frames are not read, and no more than a line of videos.jsonl is in memory.
+
+    Raises:
+        StoreError: a line is damaged; the text names it.
+    """
     shots_V = np.diff(store.table.video_start_V1)
-    lines = [store.describe(video) for video in range(store.info.num_videos)]
+    seconds, rates, smaller = array("d"), array("d"), 0
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("codec", "container", "size", "rate")}
+    for number, line in enumerate(video_lines(store.path), 1):
+        try:
+            seconds.append(line["seconds"])
+            rates.append(line["source_fps"])
+            counts["codec"][str(line["codec"])] += 1
+            counts["container"][str(line["container"])] += 1
+            counts["size"][f"{line['source_width']} x {line['source_height']}"] += 1
+            counts["rate"][f"{round(line['source_fps'])}"] += 1
+            smaller += min(line["width"], line["height"]) < store.info.short_side
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise StoreError(f"line {number} of {store.path / VIDEOS} is damaged ({error!r:.80}): {AGAIN}") from error
     return Shapes(
         shots_of_videos=Spread.of(shots_V),
         frames_of_shots=Spread.of(store.table.length_S),
         usable={(k, n): num_videos_for(store.table, shots=k, frames=n) for k in SHOTS for n in FRAMES},
         one_shot=int((shots_V == 1).sum()),
-        seconds_V=np.array([line["seconds"] for line in lines], np.float64),
-        source_fps_V=np.array([line["source_fps"] for line in lines], np.float64),
-        codecs=most_frequent([str(line["codec"]) for line in lines]),
-        containers=most_frequent([str(line["container"]) for line in lines]),
-        sizes=most_frequent([f"{line['source_width']} x {line['source_height']}" for line in lines]),
-        rates=most_frequent([f"{round(line['source_fps'])}" for line in lines]),
-        smaller=sum(min(line["width"], line["height"]) < store.info.short_side for line in lines),
+        seconds_V=np.array(seconds, np.float64),
+        source_fps_V=np.array(rates, np.float64),
+        codecs=most_frequent(counts["codec"]),
+        containers=most_frequent(counts["container"]),
+        sizes=most_frequent(counts["size"]),
+        rates=most_frequent(counts["rate"]),
+        smaller=smaller,
     )
 
 
-def most_frequent(values: Sequence[str]) -> tuple[tuple[str, int], ...]:
+def most_frequent(counted: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
     """The most frequent values with their counts, the others together."""
-    counts = sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+    counts = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     if len(counts) <= _LISTED + 1:
         return tuple(counts)
     rest = sum(count for _, count in counts[_LISTED:])

@@ -79,6 +79,7 @@ def store_threshold(store: ShotStore) -> float | None:
     shots = store.info.settings.get("shots") if isinstance(store.info.settings, dict) else None
     while isinstance(shots, dict):
         if str(shots.get("class")).endswith(":HistogramShots"):
-            return float(shots["threshold"])
+            threshold = shots.get("threshold")
+            return float(threshold) if isinstance(threshold, int | float) else None
         shots = shots.get("method")
     return None

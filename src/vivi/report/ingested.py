@@ -1,6 +1,5 @@
 """What an ingest took in and what it left out, read from its store."""
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ import numpy as np
 from vivi.core.errors import ConfigError
 from vivi.data.clips import ConsecutiveShots
 from vivi.data.store import ShotStore, StoreInfo
-from vivi.data.store.format import SKIPPED
+from vivi.data.store.skipped import read_skipped
 
 SIZES = ((2, 8), (4, 8), (2, 4), (4, 4))
 """(K, L) for which the remaining videos are counted."""
@@ -42,15 +41,22 @@ class Ingested:
 
 
 def read_ingested(store: ShotStore) -> Ingested:
-    """The account of the ingest that made a store."""
-    with (store.path / SKIPPED).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    skipped = [Skipped(path=row["path"], reason=row["reason"], detail=row["detail"]) for row in rows]
+    """The account of the ingest that made a store.
+
+    Raises:
+        StoreError: skipped.csv is damaged.
+    """
+    reasons: Counter[str] = Counter()
+    skipped: list[Skipped] = []
+    for each in read_skipped(store.path):
+        reasons[each.reason] += 1
+        if len(skipped) < LISTED:
+            skipped.append(Skipped(path=each.path, reason=each.reason, detail=each.detail))
     lengths = store.table.length_S
     return Ingested(
         info=store.info,
-        skipped=tuple(skipped[:LISTED]),
-        reasons=dict(Counter(each.reason for each in skipped).most_common()),
+        skipped=tuple(skipped),
+        reasons=dict(reasons.most_common()),
         usable={(shots, frames): _usable(store, shots=shots, frames=frames) for shots, frames in SIZES},
         shot_frames=(int(lengths.min()), int(np.median(lengths)), int(lengths.max())) if len(lengths) else (0, 0, 0),
     )

@@ -1,6 +1,7 @@
 """The parent's side of an ingest: hand out videos, take note of what became of each, pack what is ready."""
 
 import dataclasses
+import shutil
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -59,6 +60,18 @@ class Progress:
         return self.before + self.stored + self.skipped
 
 
+def own_scratch(out: Path, scratch: Path | None) -> Path:
+    """A folder for the copies of this store alone: another ingest with the same scratch may have videos of equal names.
+
+    Args:
+        out: the store.
+        scratch: a folder that is given; None: one below the store.
+    """
+    if scratch is None:
+        return (out / layout.WORK / "scratch").absolute()
+    return (scratch / f"vivi-{video_key(str(out.absolute()))}").absolute()
+
+
 class Assembly:
     """A store in the making. Videos are done in any order and packed in the order of their paths."""
 
@@ -80,11 +93,12 @@ class Assembly:
             settings: those of the store.
             workers: units at work at a time, about.
             patience: seconds that any video may take; large files get more.
-            scratch: where workers copy what is no local file; None: below the store.
+            scratch: below which workers copy what is no local file; None: below the store.
         """
         self._out, self._settings, self._listing = out, settings, listing
         self._patience, self._workers = patience, workers
-        self._scratch = (scratch or out / layout.WORK / "scratch").absolute()
+        self._scratch = own_scratch(out, scratch)
+        shutil.rmtree(self._scratch, ignore_errors=True)
         self._parts = Parts(out)
         self._packer = Packer(out, shard_bytes=settings.shard_mebibytes << 20)
         self._skipped = Refused()
@@ -169,8 +183,9 @@ class Assembly:
         return True
 
     def close(self) -> None:
-        """Leave nothing open."""
+        """Leave nothing open, and nothing in the scratch folder of this machine."""
         self._skipped.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _take(self) -> Unit | None:
         is_full = self._waiting_bytes > WAITING_BYTES

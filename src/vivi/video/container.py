@@ -48,6 +48,8 @@ _BEGINNINGS = (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS", b"RIFF", b"\x30\x26\xb2\x7
 """Of Matroska, FLV, Ogg, AVI, ASF and MPEG program streams."""
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"styp")
 """With one of these MP4 and QuickTime files begin, behind four bytes of length."""
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00", b"7z\xbc\xaf\x27\x1c", b"Rar!")
+"""With one of these gzip, ZIP, Zstandard, bzip2, xz, 7-Zip and RAR files begin."""
 _BUFFER = 1 << 18
 
 
@@ -228,5 +230,7 @@ def _why_not_open(head: bytes, error: Exception) -> tuple[Reason, str]:
     """A file that begins like a video and cannot be opened is damaged; all others are none."""
     if head.startswith(_BEGINNINGS) or head[4:8] in _BOXES:
         return "corrupt", "it begins like a video and has no usable index: probably it was cut off"
+    if head.startswith(_PACKED):
+        return "not a video", "it is a compressed archive: unpack it, or make an uncompressed .tar of it"
     text = getattr(error, "strerror", None) or str(error)
     return "not a video", " ".join(text.split())

@@ -25,15 +25,22 @@ class CutsError(ViviError):
     """A file of known cuts that cannot be used, or that does not name a video."""
 
 
+class NotNamedError(CutsError):
+    """A video that a sound file of known cuts does not name."""
+
+
 def cuts_of(video: str, file: Path, *, sha256: str = "") -> tuple[float, ...]:
     """The cuts of one video, in seconds, growing.
 
     Raises:
-        CutsError: the file is wrong or changed, or does not name the video.
+        NotNamedError: the file does not name the video.
+        CutsError: the file is wrong or changed.
     """
     cuts = corrected_cuts_of(video, file, sha256=sha256)
     if cuts is None:
-        raise CutsError(f"{file} does not name {video!r}: add its cuts, or a line with empty seconds if it has none")
+        raise NotNamedError(
+            f"{file} does not name {video!r}: add its cuts, or a line with empty seconds if it has none"
+        )
     return cuts
 
 
@@ -77,7 +84,10 @@ def read_cuts(file: Path) -> dict[str, tuple[float, ...]]:
 
 
 def _csv_pairs(text: str, file: Path) -> list[tuple[str, str, Any]]:
-    rows = list(csv.reader(io.StringIO(text)))
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error as error:
+        raise CutsError(f"{file} is not a file of cuts ({error}): {_HELP}") from error
     if not rows or [name.strip() for name in rows[0][:2]] != ["path", "seconds"]:
         raise CutsError(f"{file} is not a file of cuts: {_HELP}")
     for number, row in enumerate(rows[1:], start=2):
@@ -89,7 +99,7 @@ def _csv_pairs(text: str, file: Path) -> list[tuple[str, str, Any]]:
 def _json_pairs(text: str, file: Path) -> list[tuple[str, str, Any]]:
     try:
         entries = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CutsError(f"{file} is not valid JSON ({error}): {_HELP}") from error
     if not all(isinstance(times, list) for times in entries.values()):
         raise CutsError(f"{file}: every entry is a list of seconds: {_HELP}")

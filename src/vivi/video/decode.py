@@ -93,7 +93,7 @@ class VideoFrames:
                     for last, frame in decode_planned(video, plan_decoding(self.timeline, self.clock)):
                         yield last, frame
                 return
-            except (UnforeseenError, av.FFmpegError):
+            except (UnforeseenError, av.FFmpegError, OSError):
                 pass
         with self._open() as video:
             for time, frame in decode_whole(video, self.clock, path=self.path):

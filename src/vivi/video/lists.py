@@ -5,11 +5,11 @@ from pathlib import Path
 
 from vivi.core.remote import address
 from vivi.data.store.format import Skip, printable
-from vivi.video.archives import search_archive
+from vivi.video.archives import search_archive, search_remote_archive
 from vivi.video.folders import judge_file
 from vivi.video.listing import Candidate
 from vivi.video.names import ARCHIVE, joined
-from vivi.video.objects import single_object, without_query
+from vivi.video.objects import name_of, single_object, without_query
 from vivi.video.tables import Row, read_rows
 
 _NEEDED = ("path", "url")
@@ -21,7 +21,7 @@ def search_list(file: Path, *, label: str) -> Iterator[Candidate | Skip]:
 
     A video is called by its id, or else as the list writes its path; an address loses what follows a question mark. A
     relative path counts from the folder of the list. Links are followed. A tar file stands for its members. Addresses
-    are not asked for before they are fetched.
+    are not asked for before they are fetched, those of tar files excepted.
 
     Args:
         file: .txt, .csv or .parquet.
@@ -43,6 +43,9 @@ def _found(row: Row, folder: Path, label: str) -> Iterator[Candidate | Skip]:
         return
     url = address(text)
     path = joined(label, row.values.get("id") or (text if url is None else without_query(text)))
+    if url is not None and name_of(url).lower().endswith(ARCHIVE):
+        yield from search_remote_archive(url, label=path)
+        return
     if url is not None:
         yield single_object(url, path=path)
         return

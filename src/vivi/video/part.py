@@ -23,7 +23,7 @@ from vivi.data.store import format as layout
 from vivi.data.store.format import Skip, VideoRecord, printable, video_key
 from vivi.data.store.parts import Parts
 from vivi.video.container import DecodeError, SourceInfo
-from vivi.video.cuts import CutsError
+from vivi.video.cuts import CutsError, NotNamedError
 from vivi.video.decode import VideoFrames
 from vivi.video.encoding import Seen, encoded
 from vivi.video.pieces import IndivisibleError, PieceFrames, Pieces, spans_of
@@ -119,7 +119,7 @@ def _whole(work: _Work) -> dict[str, Any]:
         return work.finish(Skip(path, error.reason, error.detail, size))
     except PlaceError as error:
         return work.finish(Skip(path, error.reason, printable(error.detail), size))
-    except CutsError as error:
+    except NotNamedError as error:
         return work.finish(Skip(path, "no known cuts", printable(str(error)), size))
     except MemoryError:
         detail = "decoding it needs more memory than a worker may have"
@@ -138,9 +138,8 @@ def _piece(work: _Work) -> dict[str, Any]:
 
 def _join(work: _Work) -> dict[str, Any]:
     """Do with the pieces what `_whole` does with the video; whatever fails here is left to it to judge."""
-    seen = Seen()
-    jpegs = work.pieces.read([(first, end) for first, end in work.argument["spans"]], seen=seen)
-    frames = _divisible(work)
+    seen, frames = Seen(), _divisible(work)
+    jpegs = work.pieces.read([(first, end) for first, end in work.argument["spans"]], seen=seen, frames=frames)
     try:
         shots = work.settings.shots.of_video(frames.path, video=work.path)
         record = work.record(frames.info, jpegs, seen=seen, shots=shots, size=work.argument["bytes"])

@@ -6,6 +6,8 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 import av
+from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
@@ -103,7 +105,7 @@ def _every_frame(video: OpenVideo, path: Path) -> Iterator[tuple[int, VideoFrame
     decoder = _decoder(video)
     last: int | None = None
     problem: av.FFmpegError | None = None
-    for packet in chain(video.packets(), [None]):
+    for packet in chain(_readable(video, path), [None]):
         try:
             frames = decoder.decode(packet)
         except MemoryError as error:
@@ -120,6 +122,13 @@ def _every_frame(video: OpenVideo, path: Path) -> Iterator[tuple[int, VideoFrame
                 last = time
     if last is None and problem is not None:
         raise DecodeError(path, "corrupt", f"the decoder gave up: {problem.strerror}")
+
+
+def _readable(video: OpenVideo, path: Path) -> Iterator["Packet[Stream]"]:
+    try:
+        yield from video.packets()
+    except (av.FFmpegError, OSError) as error:
+        raise DecodeError(path, "corrupt", f"it cannot be read to its end: {error.strerror or error}") from error
 
 
 def _choose(frames: Iterator[tuple[int, VideoFrame]], clock: Clock) -> Iterator[tuple[int, VideoFrame]]:

@@ -70,8 +70,7 @@ class PieceFrames:
         self._frames, self._span = frames, span
         self.coded_size = (0, 0)
         """Width and height of the first picture as it is coded, which decides the size of all; known when decoded."""
-        self.state = [str(each) for each in frames.state[1:]]
-        """Which file it is, on any machine: inode, bytes, and time of the last change."""
+        self.state = _state(frames)
 
     def __iter__(self) -> Iterator[TimedFrame]:
         """Decode.
@@ -127,23 +126,29 @@ class Pieces:
         with atomic_file(self._facts(span)) as file:
             np.savez(file, **facts)  # type: ignore[arg-type]
 
-    def read(self, spans: list[Span], *, seen: Seen) -> Iterator[bytes]:
+    def read(self, spans: list[Span], *, seen: Seen, frames: VideoFrames) -> Iterator[bytes]:
         """The JPEG files of all pieces in order; `seen` takes note of their frames first.
+
+        Args:
+            spans: of the pieces.
+            seen: empty before.
+            frames: of the whole video, as the file is now.
 
         Raises:
             IndivisibleError: their pictures were scaled to different sizes, they are too many, or the file was changed.
         """
         sizes: list[NDArray[np.int64]] = []
-        same = set()
+        same, states = set(), {tuple(_state(frames))}
         for span in spans:
             with np.load(self._facts(span), allow_pickle=False) as facts:
                 sizes.append(facts["sizes"])
-                same.add((*facts["coded"].tolist(), *facts["stored"].tolist(), *facts["state"].tolist()))
+                same.add((*facts["coded"].tolist(), *facts["stored"].tolist()))
+                states.add(tuple(facts["state"].tolist()))
                 seen.seconds += facts["seconds"].tolist()
                 seen.signatures += _signatures(facts)
                 seen.height, seen.width = facts["stored"].tolist()
         pixels = sum(map(len, sizes)) * seen.height * seen.width
-        if len(same) > 1 or pixels > MAX_OUTPUT_PIXELS:
+        if len(same) > 1 or len(states) > 1 or pixels > MAX_OUTPUT_PIXELS:
             raise IndivisibleError
         return self._jpegs(spans, sizes)
 
@@ -162,6 +167,11 @@ class Pieces:
 
     def _facts(self, span: Span) -> Path:
         return self.folder / f"{span[0]}-{span[1]}.npz"
+
+
+def _state(frames: VideoFrames) -> list[str]:
+    """Which file it is, on any machine: inode, bytes, and time of the last change."""
+    return [str(each) for each in frames.state[1:]]
 
 
 def _signature_arrays(signatures: list[Signature]) -> dict[str, NDArray[Any]]:

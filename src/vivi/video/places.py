@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from vivi.core.errors import ViviError
 from vivi.core.files import TEMPORARY, disk_full_named
-from vivi.core.remote import RemoteError, RemoteFolder
+from vivi.core.remote import NO_RANGES, RemoteError, RemoteFile, RemoteFolder
 
 LARGEST = 64 << 30
 """Bytes of the largest video that is copied."""
@@ -68,8 +68,7 @@ class ArchiveMember:
         _check_seen(Path(self.archive))
         copy = scratch_file(scratch, key=key, name=self.name)
         archive = Path(self.archive)
-        if self.bytes > LARGEST:
-            raise PlaceError("too large", f"the member has {self.bytes} bytes, at most {LARGEST} are copied")
+        _check_size(self.bytes)
         try:
             with disk_full_named(copy), copy.open("wb") as file:
                 try:
@@ -106,30 +105,48 @@ class RemoteObject:
             RemoteError: the object store cannot be read.
             DiskFullError: no space for the copy.
         """
-        try:
+        with told_of_web(self.url):
             folder, name = RemoteFolder.of_file(self.url)
             copy = scratch_file(scratch, key=key, name=name)
             try:
-                about = folder.about(name)
-                if about.size > LARGEST:
-                    raise PlaceError("too large", f"{about.size} bytes, at most {LARGEST} are copied")
-                if self.tag and about.tag != self.tag:
-                    raise PlaceError("changed", "it is another version than the one that was listed")
-                _download(folder, name, copy)
-                if folder.about(name) != about:
-                    raise PlaceError("changed", "it was changed while it was copied")
+                with _same_version(folder, name, tag=self.tag) as about:
+                    _check_size(about.size)
+                    _download(folder, name, copy)
                 yield copy
             finally:
                 copy.unlink(missing_ok=True)
-        except RemoteError as error:
-            if error.missing:
-                raise PlaceError("not there", str(error)) from error
-            if self.url.startswith("http"):
-                raise PlaceError("unreadable", str(error)) from error
-            raise
 
 
-Place = LocalFile | ArchiveMember | RemoteObject
+@dataclass(frozen=True, slots=True)
+class RemoteMember:
+    """Bytes within a tar file of an object store or web server, which has to answer requests for byte ranges."""
+
+    url: str
+    """Of the tar file."""
+    offset: int
+    bytes: int
+    name: str
+    """Its name in the archive, of which nothing but a plain extension is used."""
+    tag: str
+    """What the server called this version of the tar file; empty if it did not say."""
+
+    @contextmanager
+    def fetched(self, scratch: Path, *, key: str) -> Iterator[Path]:
+        """A copy of these bytes alone, until the end of the block; otherwise as `RemoteObject.fetched`."""
+        with told_of_web(self.url):
+            folder, name = RemoteFolder.of_file(self.url)
+            copy = scratch_file(scratch, key=key, name=self.name)
+            _check_size(self.bytes)
+            try:
+                with _same_version(folder, name, tag=self.tag):
+                    folder.download_part(name, copy, offset=self.offset, size=self.bytes)
+                yield copy
+            finally:
+                copy.unlink(missing_ok=True)
+
+
+Place = LocalFile | ArchiveMember | RemoteObject | RemoteMember
+_KINDS: tuple[type[Place], ...] = (LocalFile, ArchiveMember, RemoteObject, RemoteMember)
 
 
 def place_values(place: Place) -> dict[str, Any]:
@@ -139,13 +156,14 @@ def place_values(place: Place) -> dict[str, Any]:
 
 def place_from(values: dict[str, Any]) -> Place:
     """A place from its JSON values."""
-    kinds: dict[str, type[Place]] = {kind.__name__: kind for kind in (LocalFile, ArchiveMember, RemoteObject)}
+    kinds = {kind.__name__: kind for kind in _KINDS}
     return kinds[values["kind"]](**{name: value for name, value in values.items() if name != "kind"})
 
 
 def scratch_file(scratch: Path, *, key: str, name: str) -> Path:
-    """Where the copy of a video lies; the folder is made."""
+    """Where the copy of a video lies; the folder is made, and what a worker that was killed left of it deleted."""
     scratch.mkdir(parents=True, exist_ok=True)
+    clear_scratch(scratch, key=key)
     extension = PurePosixPath(name).suffix[1:].lower()
     plain = f".{extension}" if extension.isascii() and extension.isalnum() and len(extension) <= 8 else ""
     return scratch / f"{TEMPORARY}{key}{plain}"
@@ -164,11 +182,45 @@ def _check_seen(file: Path) -> None:
         raise ViviError(f"{where}, which was there before: all machines have to share it")
 
 
+@contextmanager
+def told_of_web(url: str) -> Iterator[None]:
+    """Where a server of the web refuses or is not to be reached, and where a file is gone, only that file is lost.
+
+    Raises:
+        PlaceError: "not there" or "unreadable".
+        RemoteError: an object store cannot be read.
+    """
+    try:
+        yield
+    except RemoteError as error:
+        if error.missing:
+            raise PlaceError("not there", str(error)) from error
+        if url.startswith("http"):
+            raise PlaceError("unreadable", str(error)) from error
+        raise
+
+
+@contextmanager
+def _same_version(folder: RemoteFolder, name: str, *, tag: str) -> Iterator[RemoteFile]:
+    """What the server says of a file; it must be the version that was listed, and stay it until the block ends."""
+    about = folder.about(name)
+    if tag and about.tag != tag:
+        raise PlaceError("changed", "it is another version than the one that was listed")
+    yield about
+    if folder.about(name) != about:
+        raise PlaceError("changed", "it was changed while it was copied")
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST:
+        raise PlaceError("too large", f"{size} bytes, at most {LARGEST} are copied")
+
+
 def _download(folder: RemoteFolder, name: str, copy: Path) -> None:
     try:
         folder.download(name, copy, limit=LARGEST)
     except RemoteError as error:
-        if "Range request not supported" not in str(error):
+        if NO_RANGES not in str(error):
             raise
         folder.download_at_once(name, copy, limit=LARGEST)
 
@@ -187,9 +239,11 @@ __all__ = [
     "LocalFile",
     "Place",
     "PlaceError",
+    "RemoteMember",
     "RemoteObject",
     "clear_scratch",
     "place_from",
     "place_values",
     "scratch_file",
+    "told_of_web",
 ]

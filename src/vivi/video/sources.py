@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from vivi.core.errors import ConfigError, ViviError
 from vivi.core.remote import address
 from vivi.data.store.format import Skip, printable
-from vivi.video.archives import search_archive
+from vivi.video.archives import search_archive, search_remote_archive
 from vivi.video.folders import judge_file, search_folder
 from vivi.video.holdout import Holdout
 from vivi.video.listing import Candidate
@@ -105,6 +105,8 @@ def _remote_root(url: str) -> _Root:
     about, text = find_object(url), without_query(url)
     if about is None:
         return _Root(text, names, True, partial(search_objects, url))
+    if names[-1].lower().endswith(ARCHIVE):
+        return _Root(text, names, False, partial(search_remote_archive, url))
     return _Root(text, names, False, lambda *, label: iter([known_object(url, about, path=label)]))
 
 

@@ -165,8 +165,9 @@ class _Local:
         return Manifest.parse(manifest_bytes(self._root), name=str(self._root / layout.MANIFEST))
 
     def size(self, name: str) -> int | None:
+        file = self._root / name
         try:
-            return (self._root / name).stat().st_size
+            return file.stat().st_size if file.is_file() else None
         except OSError:
             return None
 

@@ -1,6 +1,7 @@
 """The files of a store in a folder: bytes at any place of any of them, the files left open."""
 
 import os
+import stat
 import weakref
 from pathlib import Path
 from typing import Protocol
@@ -84,10 +85,12 @@ def check_sizes(root: Path, manifest: Manifest) -> None:
     """
     for name, entry in manifest.files.items():
         try:
-            size = os.stat(f"{root}/{name}").st_size  # noqa: PTH116 (there may be a hundred thousand)
+            state = os.stat(f"{root}/{name}")  # noqa: PTH116 (there may be a hundred thousand)
         except OSError as error:
             raise StoreError(f"{root / name}: {error.strerror}, though the store needs it: {AGAIN}") from error
-        if size != entry.bytes:
+        if not stat.S_ISREG(state.st_mode):
+            raise StoreError(f"{root / name} is no regular file: {AGAIN}")
+        if (size := state.st_size) != entry.bytes:
             raise StoreError(f"{root / name} has {size} bytes instead of {entry.bytes}: {AGAIN}")
     shards = {name.rpartition("/")[2] for name in manifest.files if name not in manifest.lists}
     folder = root / layout.SHARDS

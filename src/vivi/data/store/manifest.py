@@ -93,6 +93,8 @@ def manifest_bytes(path: Path) -> bytes:
                 raise StoreError(f"{path}: {verb} was broken off here; run the same {verb} command again, it goes on")
         raise StoreError(f"{path} is not a shot store; make one with vivi ingest SOURCE... --out STORE")
     try:
+        if not file.is_file():
+            raise StoreError(f"{file} is no regular file: {AGAIN}")
         if file.stat().st_size > LARGEST:
             raise StoreError(f"{file} is damaged (larger than {LARGEST} bytes): {AGAIN}")
         return file.read_bytes()
