@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
+from tests.reference import encoder_folder
+from tests.reference.pages import README, blocks
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+EXAMPLES = ("own_loss.md", "own_task.md", "tutorial.md")
+NOTEBOOKS = ("researcher", "engineer", "lab")
 
 
 def test_every_file_of_the_map_exists():
@@ -29,13 +33,32 @@ def test_links_within_the_documents_lead_somewhere(page: Path):
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", ["own_loss.md", "own_task.md", "tutorial.md"])
+def test_every_page_with_python_is_run():
+    here = {f"docs/{page}" for page in EXAMPLES} | {f"docs/notebooks/{page}.md" for page in NOTEBOOKS}
+    elsewhere = {
+        "README.md",
+        "docs/store.md",
+    }  # below and in tests/extras/test_newcomer.py; tests/data/test_store_doc.py
+    found = {str(page.relative_to(ROOT)) for page in PAGES if blocks(page, language="python")}
+    assert found == here | elsewhere
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    encoder_folder.save(Path("run/encoder"))
+    (code,) = (each for each in blocks(README, language="python") if "import timm" not in each)
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["features_BD"].shape == (1, 64)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("page", EXAMPLES)
 def test_examples_in_python_run(page: str, capsys: pytest.CaptureFixture[str]):
     run(ROOT / "docs" / page)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["researcher", "engineer", "lab"])
+@pytest.mark.parametrize("page", NOTEBOOKS)
 def test_notebooks_run(page: str, capsys: pytest.CaptureFixture[str]):
     run(ROOT / "docs" / "notebooks" / f"{page}.md")
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -50,4 +51,5 @@ def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
         plain("This store was complete already: nothing was left to do.")
     if summary.skipped:
         plain(f"Each skipped input with its reason: {out / 'skipped.csv'}")
+    plain(f"K neighbouring shots of L frames make a sample; what would leave more: vivi doctor {quote(str(out))}")
     plain(f"{out}")

@@ -11,6 +11,7 @@ files, which torch notes at every node) are taken out.
 
 import json
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,6 +107,7 @@ def export_onnx(source: Path, *, out: Path, pixels: Pixels = "uint8") -> Exporte
 
 
 def _libraries() -> tuple[Any, Any]:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at its import; else it keeps an identifier in the home
     try:
         import onnx
         import onnxruntime
