@@ -12,13 +12,11 @@ import io
 import shutil
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from PIL import Image
 
 import vivi.cli
@@ -65,7 +63,7 @@ def main() -> None:
             "browse-cuts": f"{video}?show=threshold&threshold=0.7",
             "browse-neighbours": f"{video}/frame/{given.frame}",
         }
-        with answering(site):
+        with site.answering():
             for device, width in WIDTHS.items():
                 for file in shots(chromium, site, addresses, out=given.out, device=device, width=width):
                     print(file)
@@ -102,21 +100,6 @@ def browser() -> Iterator[Any]:
             yield chromium
         finally:
             chromium.close()
-
-
-@contextmanager
-def answering(site: Site) -> Iterator[None]:
-    """The site, answering from a thread."""
-    server = uvicorn.Server(
-        uvicorn.Config(site.app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False)
-    )
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [site.listening]})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 if __name__ == "__main__":

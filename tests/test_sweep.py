@@ -21,7 +21,7 @@ from vivi.data.selection import Selection
 from vivi.experiment import Experiment
 from vivi.presets import find, tiny
 from vivi.report.page import collect
-from vivi.sweep import Sweep, SweepStep, Trial, combinations, sweep
+from vivi.sweep import Sweep, SweepStep, Trial, _weighted, combinations, sweep
 from vivi.training.loop import RunOptions
 from vivi.transfer.quick import evaluate
 from vivi.transfer.scores import Score
@@ -136,6 +136,14 @@ def test_the_values_where_none_are_given() -> None:
     assert grid(find("Semi-Ex-10%")) == [{"gamma": 1}]
     both = combinations(find("VIVI-Ex(4)-Co(10%)"), lambdas=(1, 2), gammas=(3, 4))
     assert [tuple(each.values()) for each in both] == [(1, 3), (1, 4), (2, 3), (2, 4)]
+
+
+def test_gamma_weighs_what_is_learned_from_labels() -> None:
+    """The exemplars of Semi-Ex-10% stand at the image level too, at half the weight."""
+    semi = find("Semi-Ex-10%")
+    (own,) = combinations(semi, lambdas=(), gammas=())
+    assert _weighted(semi, own) == semi, "without values the experiment's own weights stay"
+    assert [level.weight for level in _weighted(semi, {"gamma": 3.0}).image_levels] == [3.0, 0.5]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Image encoders learned from raw videos (Self-Supervised Learning of Video-Induced Visual Invariances).
 
 A function for each verb of the command line, with the names and defaults of its flags; all raise
-`vivi.core.errors.ViviError` for what the user can mend. Importing this is quick: torch is imported by the first call.
+`vivi.core.errors.ViviError` for what the user can mend. All of them stand in `vivi.api`; those whose name is no folder
+or file of this package stand here too: `vivi.pretrain`, but `vivi.api.report`. Importing this is quick: torch is
+imported by the first call.
 """
 
 from pathlib import Path
@@ -9,17 +11,35 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"  # before the imports, since what they import may ask for it
 
-from vivi.api.data import ingest
-from vivi.api.judging import embed, evaluate, vtab
-from vivi.api.learning import preset, preset_names, pretrain
-from vivi.api.results import export, write_report
+from vivi import api
+from vivi.api import (
+    compare,
+    detect,
+    embed,
+    env,
+    evaluate,
+    export,
+    ingest,
+    preset,
+    preset_names,
+    pretrain,
+    robust,
+    store,
+    tables,
+    tasks,
+    vtab,
+)
 
 if TYPE_CHECKING:
     from vivi.nn.export import LoadedEncoder
 
 __all__ = [
     "__version__",
+    "api",
+    "compare",
+    "detect",
     "embed",
+    "env",
     "evaluate",
     "export",
     "ingest",
@@ -27,8 +47,11 @@ __all__ = [
     "preset",
     "preset_names",
     "pretrain",
+    "robust",
+    "store",
+    "tables",
+    "tasks",
     "vtab",
-    "write_report",
 ]
 
 

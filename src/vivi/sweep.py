@@ -20,6 +20,7 @@ from vivi.experiment import Experiment, Level
 from vivi.objectives.base import ObjectiveConfig
 from vivi.objectives.infonce import InfoNCE
 from vivi.objectives.shot_order import ShotOrder
+from vivi.objectives.supervised import Supervised
 from vivi.training.inputs import Inputs
 from vivi.training.loop import RunOptions, pretrain
 from vivi.transfer.quick import evaluate
@@ -135,7 +136,8 @@ def sweep(
     Args:
         experiment: what to run; its own weights are replaced.
         lambdas: weights of all video levels; none: multiples of the experiment's own, see `FACTORS`.
-        gammas: weights of all image levels; none: the experiment's own.
+        gammas: weights of the supervised image levels, the L_SUP of the paper; what else is learned from images keeps
+            its own weight. None: the experiment's own.
         data: a shot store, or a folder of images for a method that learns from single images.
         labels: labelled images, for a method with image levels.
         label_list: names of the labelled images to use.
@@ -183,7 +185,7 @@ def combinations(
     Raises:
         ConfigError: nothing to weigh, or values that are too many, repeated or illegal; the text names the flag.
     """
-    video, image = experiment.video_levels, experiment.image_levels if experiment.uses_videos else ()
+    video, image = experiment.video_levels, _supervised(experiment) if experiment.uses_videos else ()
     if lambdas and not video:
         raise ConfigError(f"--lambda: {experiment.name} has no video level for it to weigh; leave it out")
     if gammas and not image:
@@ -218,14 +220,24 @@ def _around(level: Level) -> tuple[float, ...]:
 def _weighted(experiment: Experiment, weights: Mapping[str, float]) -> Experiment:
     """The experiment with other weights. Its name stays: what the paper calls so has weights that were chosen thus."""
 
-    def replaced(levels: tuple[Level, ...], name: str) -> tuple[Level, ...]:
-        return tuple(dataclasses.replace(level, weight=weights.get(name, level.weight)) for level in levels)
+    def replaced(levels: tuple[Level, ...], name: str, *, among: tuple[Level, ...]) -> tuple[Level, ...]:
+        value = weights.get(name)
+        return tuple(
+            level if value is None or level not in among else dataclasses.replace(level, weight=value)
+            for level in levels
+        )
 
+    video, image = experiment.video_levels, experiment.image_levels
     return dataclasses.replace(
         experiment,
-        video_levels=replaced(experiment.video_levels, LAMBDA),
-        image_levels=replaced(experiment.image_levels, GAMMA),
+        video_levels=replaced(video, LAMBDA, among=video),
+        image_levels=replaced(image, GAMMA, among=_supervised(experiment)),
     )
+
+
+def _supervised(experiment: Experiment) -> tuple[Level, ...]:
+    """The image levels that gamma weighs."""
+    return tuple(level for level in experiment.image_levels if isinstance(level.objective, Supervised))
 
 
 def _name(weights: Mapping[str, float]) -> str:

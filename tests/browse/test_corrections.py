@@ -1,6 +1,8 @@
 """The file of corrected cuts: whole or as it was, readable by ingest, and respectful of what others wrote."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -85,3 +87,31 @@ def test_other_files_are_refused_and_stay(file, text):
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ViviError, match="is a folder"):
         Corrections(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["car\rriage.mp4", "n\x00l.mp4", "stray\udcff.mp4"])
+def test_a_name_that_csv_cannot_hold_is_refused_and_the_file_stays_whole(file, name):
+    opened = Corrections(file)
+    opened.save("a.mp4", [1.0])
+    with pytest.raises(ViviError, match="cannot stand in a CSV file") as caught:
+        opened.save(name, [2.0])
+    assert str(caught.value).isprintable()
+    assert read_cuts(file) == {"a.mp4": (1.0,)} and opened.of("a.mp4") == (1.0,)
+
+
+SAVES = 40
+SAVE = f"""
+import pathlib, sys
+from vivi.browse.corrections import Corrections
+opened = Corrections(pathlib.Path(sys.argv[1]))
+for number in range({SAVES}):
+    opened.save(f"{{sys.argv[2]}} {{number}}.mp4", [float(number)])
+"""
+
+
+def test_two_browsers_of_one_file_lose_nothing(file):
+    command = [sys.executable, "-c", SAVE, str(file)]
+    both = [subprocess.Popen([*command, name]) for name in ("one", "two")]
+    assert [process.wait() for process in both] == [0, 0]
+    wanted = {f"{name} {number}.mp4": (float(number),) for name in ("one", "two") for number in range(SAVES)}
+    assert read_cuts(file) == wanted

@@ -158,3 +158,10 @@ def test_websockets_are_closed(browser):
         return sent
 
     assert asyncio.run(connect()) == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize("path", ["/video/{}", "/image/0/{}.jpg", "/preview/0/0-{}.mp4", "/video/0/frame/{}"])
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_endless_numbers_are_refused(browser, path, digits):
+    """Python refuses to read a number of more than 4300 digits."""
+    assert browser.get(path.format("9" * digits)).status_code == (404 if digits < 1000 else 414)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -92,3 +93,12 @@ def test_it_listens_on_this_machine_alone(store):
     assert site.listening.getsockname()[0] == "127.0.0.1"
     site.listening.close()
     assert time.monotonic() - began < 10
+
+
+def test_a_notebook_is_answered_from_a_thread(store):
+    site = open_site(store, port=0)
+    with site.answering() as url, pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(url.partition("?")[0])
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(url)
+    assert "vivi browse" not in {each.name for each in threading.enumerate()}

@@ -50,8 +50,8 @@ def paths_of(labelled: LabelledSet) -> list[str]:
     return [image.path for image in labelled.images]
 
 
-def loader_of(labelled: LabelledSet, *, images: int = 8, **changes) -> ImageLoader:
-    settings = LabelledImages(images_per_step=images, augmentation=AUGMENTATION)
+def loader_of(labelled: LabelledSet, *, images: int = 8, share: float = 1.0, **changes) -> ImageLoader:
+    settings = LabelledImages(images_per_step=images, share=share, augmentation=AUGMENTATION)
     return ImageLoader(
         labelled, settings=settings, **({"seed": 7, "workers": 2, "device": torch.device("cpu")} | changes)
     )
@@ -173,6 +173,8 @@ def test_reading_resumes_at_any_step(labelled: LabelledSet) -> None:
 def test_more_images_a_step_than_there_are(labelled: LabelledSet) -> None:
     with pytest.raises(ConfigError, match=r"41 different images, there are 40: .*--set labelled.images_per_step=40"):
         loader_of(labelled, images=41)
+    with pytest.raises(ConfigError, match=r"a share of 0.5 of the labelled images are 40, and a step needs 41 differ"):
+        loader_of(labelled, images=41, share=0.5)
 
 
 def test_a_bad_file_is_named(tmp_path: Path) -> None:

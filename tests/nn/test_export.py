@@ -13,7 +13,7 @@ from tests.reference.encoder_folder import SMALL, edit, one_line, resign, save, 
 
 import vivi
 from vivi.core.errors import CheckpointError, DiskFullError
-from vivi.core.files import TEMPORARY, _writer
+from vivi.core.files import atomic_folder
 from vivi.nn.export import load_encoder, random_twin
 from vivi.nn.norm import BatchNorm, GroupNormWS
 from vivi.nn.resnet_v2 import ResNetV2
@@ -136,8 +136,19 @@ def test_an_older_export_of_the_same_name_is_replaced_whole(saved):
     assert [path.name for path in saved.parent.iterdir()] == ["encoder"]
 
 
+class StoppedError(Exception):
+    """In the place of a kill."""
+
+
+def temporary_of(folder):
+    """Where this process writes a folder before it has its name."""
+    with pytest.raises(StoppedError), atomic_folder(folder) as fresh:
+        raise StoppedError
+    return fresh
+
+
 def test_what_a_killed_writer_left_does_no_harm(saved):
-    stale = saved.with_name(f"{TEMPORARY}{_writer()}-encoder")
+    stale = temporary_of(saved)
     stale.mkdir()
     (stale / "junk").write_text("half")
     save(saved, trained(seed=1))
@@ -168,10 +179,10 @@ def test_a_full_disk_leaves_the_older_export(saved, monkeypatch):
 
 
 def test_a_rename_that_fails_brings_the_older_export_back(saved, monkeypatch):
-    before, rename = load_encoder(saved).fingerprint, Path.rename
+    before, rename, temporary = load_encoder(saved).fingerprint, Path.rename, temporary_of(saved)
 
     def failing(path, target):
-        if path.name == f"{TEMPORARY}{_writer()}-encoder":
+        if path == temporary:
             raise OSError(5, os.strerror(5))
         return rename(path, target)
 

@@ -1,11 +1,15 @@
 """Exports that need no other program: the copy for timm, the folder for a hub, and where they may be written."""
 
+import html
 import json
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from markdown_it import MarkdownIt
 from tests.reference.encoder_folder import save, trained
 
 from vivi.core.errors import CheckpointError, ViviError
@@ -52,7 +56,7 @@ def test_the_copy_for_timm_is_the_encoder_folder_byte_for_byte(saved, tmp_path, 
     (saved / "notes.txt").write_text("not part of it")
     done = export_timm(saved, out=tmp_path / "out")
     assert (done.to, done.difference, sorted(done.files)) == ("timm", None, sorted(contents(tmp_path / "out")))
-    assert "not installed here: the outputs were not compared" in done.remarks[0]
+    assert "timm cannot be imported here: the outputs were not compared" in done.remarks[0]
     for file in ("config.json", "model.safetensors", "README.md"):
         assert (tmp_path / "out" / file).read_bytes() == (saved / file).read_bytes()
     ours, theirs = load_encoder(saved), load_encoder(tmp_path / "out")
@@ -150,7 +154,7 @@ def test_front_matter_is_taken_off_again():
     assert head == "---\na:\n  b:\n    - 1\n    - c: true\nd: []\n---\n"
     assert without_front_matter(f"{head}\n# Title\n") == "# Title\n"
     assert without_front_matter("# Title\n") == "# Title\n" and without_front_matter("---\nopen") == "---\nopen"
-    assert shown("a\u202eb & <c>\n d") == "a\\u202eb &amp; &lt;c&gt; d"
+    assert shown("a\u202eb & <c>\n d") == "a\\\\u202eb &amp; &lt;c&gt; d"
 
 
 def test_a_classifier_goes_along(tmp_path, without_timm):
@@ -179,3 +183,23 @@ def test_nothing_appears_where_the_source_is_damaged(saved, tmp_path, without_ti
     with pytest.raises(CheckpointError, match="is damaged"):
         export_timm(saved, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+MARKUP = "![i](http://e.example/x.png) [l](javascript:x) <b>h</b> `c` *e* __s__ a\\|b | ~~d~~ \u202e\x1b[1m snake_case"
+
+
+def test_a_card_has_no_markup_from_names(tmp_path):
+    """As a Markdown renderer sees it: no picture, link, HTML or table cell comes from a name."""
+    renderer = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    save(tmp_path / "plain", name="plain")
+    save(tmp_path / "hostile", name=MARKUP)
+    score = replace(SCORE, task=MARKUP, probe=MARKUP, remark=MARKUP)
+    export_hub(tmp_path / "plain", out=tmp_path / "a", scores=[replace(SCORE, remark="x")])
+    export_hub(tmp_path / "hostile", out=tmp_path / "b", scores=[score], remarks=[MARKUP])
+    plain, hostile = (
+        renderer.render(without_front_matter((tmp_path / name / "README.md").read_text())) for name in ("a", "b")
+    )
+    tags = [re.findall(r"<(\w+)", text) for text in (plain, hostile)]
+    assert sorted(tags[1]) == sorted([*tags[0], "li"])  # one remark more
+    told = html.unescape(hostile).replace("\\u202e\\x1b", "\u202e\x1b")
+    assert told.count(MARKUP) == 6  # heading, two cells, two remarks, one of them after the name of its task

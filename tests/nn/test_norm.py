@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from vivi.nn.norm import BatchNorm, GroupedBatchNorm, GroupNormWS, commit_running_averages, norm_groups
+from vivi.core.errors import ConfigError
+from vivi.nn.norm import BatchNorm, GroupedBatchNorm, GroupNormWS, Span, commit_running_averages, norm_groups
 
 
 def made(channels: int = 3, **settings) -> GroupedBatchNorm:
@@ -50,6 +51,26 @@ def test_forward_and_gradients_equal_the_formula(groups, memory):
         results.append((y, *torch.autograd.grad((y * weights).sum(), (leaf, layer.weight, layer.bias))))
     for actual, expected in zip(*results, strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_single_number_has_no_variance(compiled, monkeypatch):
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: compiled)
+    layer, x = made(), batch()[:, :, :1, :1]
+    with norm_groups(layer, 6):
+        assert layer(x).isfinite().all()
+    with norm_groups(layer, 12), pytest.raises(ConfigError, match="set a larger norm_group"):
+        layer(x)
+
+
+@pytest.mark.parametrize("axes", [2, 3, 4])
+def test_a_group_of_several_ranks_takes_what_a_group_of_one_takes(axes):
+    """Some of timm's models normalise vectors or sequences. Two ranks with equal batches: sums are twice as large."""
+    layer, x = made(), batch().flatten(2)[..., 0] if axes == 2 else batch().flatten(2) if axes == 3 else batch()
+    with norm_groups(layer, 1):
+        expected = layer(x)
+    with norm_groups(layer, 1, span=Span(2, lambda total: 2 * total)):
+        torch.testing.assert_close(layer(x), expected, rtol=1e-10, atol=1e-10)
 
 
 def test_gradcheck():

@@ -1,16 +1,13 @@
 """`vivi browse` in a real headless Chromium whose names lead nowhere: fixtures for the tests that drive it."""
 
 import shutil
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from tests.browse.conftest import write_store
 from tests.reference import encoder_folder
 
@@ -34,19 +31,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return write_store(root / "store"), root / "encoder"
 
 
-@contextmanager
-def answering(site: Site) -> Iterator[None]:
-    config = uvicorn.Config(site.app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [site.listening]})
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 @pytest.fixture
 def cuts(tmp_path: Path) -> Path:
     return tmp_path / "cuts.csv"
@@ -57,7 +41,7 @@ def site(folders, cuts, tmp_path, monkeypatch) -> Iterator[Site]:
     monkeypatch.setenv("VIVI_CACHE", str(tmp_path / "cache"))
     store, encoder = folders
     opened = open_site(store, encoder=encoder, edit=cuts, port=0)
-    with answering(opened):
+    with opened.answering():
         yield opened
 
 

@@ -2,13 +2,18 @@
 
 import json
 import re
+from statistics import fmean
 
+import pytest
 from tests.report.test_page import HOSTILE, Reader, images  # noqa: F401
 
 from vivi.core.config import dump, fingerprint, override
+from vivi.core.errors import ViviError
+from vivi.core.visible import visible
 from vivi.presets import find, tiny
+from vivi.report.figures import moving_mean
 from vivi.report.page import write_report
-from vivi.report.runs import read_run
+from vivi.report.runs import Curve, read_run
 from vivi.report.settings import differences_of, explained_settings
 
 
@@ -92,5 +97,52 @@ def test_mistakes_are_shown_with_what_they_were_taken_for(tmp_path, make_scores,
     page = Reader(text)
     assert "script" not in page.tags and "<script" not in text
     words = " ".join(" ".join(page.text).split())
-    assert "logistic: 30 of 100 wrong" in words and f"star taken for {' '.join(HOSTILE.split())} (21)" in words
+    assert "logistic: 30 of 100 wrong" in words and f"star taken for {' '.join(visible(HOSTILE).split())} (21)" in words
     assert page.tags.count("img") == 1, "a path that leads elsewhere is not followed"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[1, 2]", "1", "null", '{"loss": 1.0}', '{"step": 20, "loss": "low"}', '{"step": 20, "loss": null}',
+        '{"step": 1e300, "loss": 1}', '{"step": NaN, "loss": 1}', '{"step": -1, "loss": 1}', "", "\x00\x00",
+        '{"step": 20,',
+        '{"step": 1' + "0" * 5000 + "}", "[" * 100_000, "\udcff",
+    ],
+)  # fmt: skip
+def test_a_damaged_line_of_a_log_is_named(make_run, line):
+    run = make_run("VIVI-Ex(4)")
+    whole = (run / "metrics.jsonl").read_bytes()
+    (run / "metrics.jsonl").write_bytes(whole + line.encode("utf-8", "surrogateescape") + b"\n" + whole)
+    number = whole.count(b"\n") + 1
+    with pytest.raises(ViviError, match=rf"metrics.jsonl, line {number} is damaged") as caught:
+        read_run(run)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_line_that_is_being_written_and_a_loss_that_is_not_finite_are_no_damage(make_run, tmp_path):
+    run = make_run("VIVI-Ex(4)")
+    lines = len(read_run(run).lines)
+    with (run / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 900, "loss": NaN, "frame/exemplar": Infinity}\n{"step": 910, "lo')
+    assert len(read_run(run).lines) == lines + 1
+    assert "nan" in page_of(tmp_path, runs=[run])
+
+
+@pytest.mark.parametrize(("count", "points"), [(40, 4), (999, 99), (1001, 100), (25_000, 2500)])
+def test_a_moving_mean_is_the_slow_one(count, points):
+    values = [((7 * number) % 13) - 1e9 * (number == 30) for number in range(count)]
+    curve = moving_mean(Curve(steps=tuple(range(10, 10 * count + 1, 10)), values=tuple(values)), points=points)
+    assert len(curve.steps) == len(curve.values) <= 1000 and curve.steps[-1] == 10 * count
+    assert count > 1000 or len(curve.steps) == count
+    for step, value in [*zip(curve.steps, curve.values, strict=True)][:: max(1, len(curve.steps) // 50)]:
+        end = step // 10
+        assert value == pytest.approx(fmean(values[max(0, end - points) : end]), rel=1e-12)
+
+
+def test_what_nobody_sees_is_shown(make_run, tmp_path):
+    """Controls and marks of direction stand in the page as escapes; spaces of numbers and ends of lines stay."""
+    name = "a\x1b[31m\u202eb\x01\u200b<i>\N{NO-BREAK SPACE}"
+    page = page_of(tmp_path, runs=[make_run(name)], notes=("one\ntwo", name))
+    assert {char for char in page if not char.isprintable()} <= {"\n", "\N{NO-BREAK SPACE}", "\N{THIN SPACE}"}
+    assert "a\\x1b[31m\\u202eb\\x01\\u200b&lt;i&gt;" in page and "one\ntwo" in page

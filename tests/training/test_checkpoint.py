@@ -59,6 +59,18 @@ def test_only_the_newest_are_kept(tmp_path: Path, state: TrainState) -> None:
     assert [path.name for path in checkpoints(tmp_path)] == ["step-00000002", "step-00000003"]
 
 
+def test_copies_that_somebody_made_are_let_alone(tmp_path: Path, small: Experiment, state: TrainState) -> None:
+    (tmp_path / "step-00000001-best").mkdir()
+    (tmp_path / "step-notes").mkdir()
+    for step in (1, 2, 3):
+        state.step = step
+        save_checkpoint(tmp_path, state, fingerprint="abc", keep=1, milestone=100)
+    assert [path.name for path in checkpoints(tmp_path)] == ["step-00000003"]
+    assert (tmp_path / "step-00000001-best").is_dir() and (tmp_path / "step-notes").is_dir()
+    other = TrainState.start(small, device=WORLD.device)
+    assert load_newest(tmp_path, other, fingerprint="abc") and other.step == 3
+
+
 def test_a_flipped_bit_is_seen_and_the_older_checkpoint_is_used(
     tmp_path: Path, small: Experiment, state: TrainState
 ) -> None:

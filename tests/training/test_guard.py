@@ -121,3 +121,55 @@ def test_without_leave_the_first_bad_step_ends_the_run_and_is_noted(
     (stopped,), (left_out,) = noted(tmp_path / "stopped"), noted(tmp_path / "left out")
     assert stopped["step"] == left_out["step"] == 2
     assert stopped["samples"] == left_out["samples"], "the batch is made again as it was"
+
+
+class KilledError(Exception):
+    """Stands for a process that dies."""
+
+
+def killed_at(step: int, small: Experiment, store: Path, out: Path) -> None:
+    """The run is killed behind this step, with a checkpoint of step 2."""
+
+    def progress(line: dict[str, float]) -> None:
+        if line["step"] == step and "loss" in line:
+            raise KilledError
+
+    options = RunOptions(world=WORLD, workers=1, log_every=1, save_every=2, bad_steps=2)
+    with pytest.raises(KilledError):
+        pretrain(small, data=store, out=out, options=options, progress=progress)
+
+
+def test_a_run_that_goes_on_notes_what_an_unbroken_one_notes(
+    tmp_path: Path, small: Experiment, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad_at({0, 2, 4}, monkeypatch)
+    run(small, tiny_store, tmp_path / "unbroken", bad_steps=2)
+    killed_at(4, small, tiny_store, tmp_path / "killed")
+    assert [each["step"] for each in noted(tmp_path / "killed")] == [0, 2]
+    with (tmp_path / "killed" / BAD_STEPS).open("a") as file:
+        file.write('{"step": 3, "los')  # cut off by the kill
+    run(small, tiny_store, tmp_path / "killed", bad_steps=2)
+    assert noted(tmp_path / "killed") == noted(tmp_path / "unbroken")
+
+
+def test_steps_in_a_row_are_counted_over_a_resumption(
+    tmp_path: Path, small: Experiment, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps 1, 2 and 3, the checkpoint after 1 in the middle."""
+    bad_at({1, 2, 3}, monkeypatch)
+    with pytest.raises(ViviError, match=r"3 steps in a row, the last of them 4, .*--bad-steps 2"):
+        run(small, tiny_store, tmp_path / "run", bad_steps=2)
+    assert [each["step"] for each in noted(tmp_path / "run")] == [1, 2, 3]
+    with pytest.raises(ViviError, match=r"3 steps in a row, the last of them 4, .*--bad-steps 2"):
+        run(small, tiny_store, tmp_path / "run", bad_steps=2)
+    assert [each["step"] for each in noted(tmp_path / "run")] == [1, 2, 3]
+
+
+def test_a_list_of_bad_steps_that_somebody_broke_is_named(
+    tmp_path: Path, small: Experiment, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad_at({0}, monkeypatch)
+    killed_at(4, small, tiny_store, tmp_path / "run")
+    (tmp_path / "run" / BAD_STEPS).write_text("{}\n")
+    with pytest.raises(ViviError, match=r"bad_steps\.jsonl is damaged .* move it away"):
+        run(small, tiny_store, tmp_path / "run", bad_steps=2)

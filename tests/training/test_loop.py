@@ -124,6 +124,36 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path, small: Experime
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["holiday.txt"]
 
 
+def test_nothing_is_deleted_in_a_folder_that_is_not_ours(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    """Temporary files there may be those of another run that is writing."""
+    other = tmp_path / "runs/other/checkpoints/.tmp-abc-1-step-00000002"
+    other.mkdir(parents=True)
+    (tmp_path / "runs/.tmp-notes").write_text("mine")
+    with pytest.raises(ViviError, match="not empty and not a run"):
+        run(small, tiny_store, tmp_path / "runs")
+    assert other.is_dir() and (tmp_path / "runs/.tmp-notes").read_text() == "mine"
+
+
+def test_a_damaged_checkpoint_is_told_of(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    unbroken = run(small, tiny_store, tmp_path / "a")
+    with pytest.raises(KilledError):
+        run(small, tiny_store, tmp_path / "b", die_at=6)
+    newest = checkpoints(tmp_path / "b/checkpoints")[-1]
+    (newest / "state.safetensors").write_bytes(b"short")
+    told: list[str] = []
+    pretrain(small, data=tiny_store, out=tmp_path / "b", options=OPTIONS, progress=lambda _: None, say=told.append)
+    (line,) = told
+    assert f"{newest / 'state.safetensors'} is damaged" in line and line.endswith("; going on from step-00000002")
+    for name, tensor in weights(RunFolder(tmp_path / "b")).items():
+        assert torch.equal(tensor, weights(unbroken)[name]), name
+
+
+def test_a_milestone_is_saved_at_its_step(tmp_path: Path, small: Experiment, tiny_store: Path) -> None:
+    options = RunOptions(world=World.single(), workers=1, log_every=2, save_every=2, milestone=3)
+    folder = run(small, tiny_store, tmp_path / "a", options=options)
+    assert [path.name for path in checkpoints(folder.checkpoints)] == [f"step-0000000{step}" for step in (3, 4, 6)]
+
+
 @pytest.mark.parametrize("save_every", [1, 2])
 @pytest.mark.parametrize("steps", [1, 6])
 def test_a_run_that_diverges_is_neither_saved_nor_exported(
@@ -138,10 +168,15 @@ def test_a_run_that_diverges_is_neither_saved_nor_exported(
     assert not (tmp_path / "a/done.json").exists()
 
 
-@pytest.mark.parametrize("field", ["workers", "log_every", "save_every", "knn_every"])
+@pytest.mark.parametrize("field", ["workers", "chunks", "log_every", "save_every", "knn_every"])
 def test_intervals_below_one_are_refused(field: str) -> None:
     with pytest.raises(ConfigError, match=f"--{field.replace('_', '-')} 0: must be at least 1"):
         RunOptions(**({"world": World.single(), "workers": 1} | {field: 0}))
+
+
+def test_a_limit_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--spikes nan: must be at least 0"):
+        RunOptions(world=World.single(), workers=1, spikes=float("nan"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -2,17 +2,19 @@
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 from tests.reference.miniatures import batches
 
 from vivi.core.config import override
-from vivi.core.errors import ConfigError
+from vivi.core.errors import ConfigError, ViviError
 from vivi.core.world import World
 from vivi.data.records import VideoBatch
 from vivi.experiment import Experiment
-from vivi.training.loop import RunOptions
+from vivi.training import loop
+from vivi.training.loop import RunOptions, pretrain
 from vivi.training.memory import spent_bytes
 from vivi.training.state import TrainState
 from vivi.training.step import train_step
@@ -73,3 +75,20 @@ def test_a_limit_that_nothing_looks_at_is_refused(more: dict[str, int | None]) -
 def test_noise_of_the_measure_itself() -> None:
     ones = torch.ones(1000)
     assert spent_bytes(lambda: ones, lambda _: None, device=WORLD.device) == 0
+
+
+def test_a_full_gpu_is_told_in_a_line_that_names_the_flags(
+    tmp_path: Path, small: Experiment, tiny_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has none")
+
+    monkeypatch.setattr(loop, "train_step", full)
+    options = RunOptions(world=WORLD, workers=1, chunks=2)
+    with pytest.raises(
+        ViviError, match=r"a step in 2 parts does not fit .* \(CUDA .* 2\.00 GiB\.\): give --chunks auto or 4,"
+    ):
+        pretrain(small, data=tiny_store, out=tmp_path / "run", options=options, progress=lambda _: None)
+    options = dataclasses.replace(options, chunks=4)
+    with pytest.raises(ViviError, match=r"a step in 4 parts .*: give --recompute, more processes"):
+        pretrain(small, data=tiny_store, out=tmp_path / "run", options=options, progress=lambda _: None)

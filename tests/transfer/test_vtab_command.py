@@ -13,7 +13,7 @@ import pytest
 from tests.reference.tiny_networks import FLAT
 
 from vivi import cli
-from vivi.cli.vtab import asked_protocol, engine_options
+from vivi.api.benchmarks import asked_protocol, engine_options
 from vivi.console.vtab import duration, means
 from vivi.core.errors import ViviError
 from vivi.transfer.vtab.modes import LinearProbe

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -50,6 +51,21 @@ def kill_rank(launcher: subprocess.Popen[str], rank: int, *, after: Path) -> Non
     os.kill(int(ours[0]), signal.SIGKILL)
 
 
+def is_open(port: int) -> bool:
+    with socket.socket() as other:
+        return other.connect_ex(("localhost", port)) == 0
+
+
+def kill_machine(agent: subprocess.Popen[str]) -> None:
+    """Kill -9 a launcher and its processes, as a machine that is lost."""
+    children = Path(f"/proc/{agent.pid}/task/{agent.pid}/children").read_text().split()
+    agent.kill()
+    for pid in children:
+        os.kill(int(pid), signal.SIGKILL)
+    agent.communicate(timeout=30)
+    assert children, "it had a process"
+
+
 def weights(run: RunFolder) -> dict[str, torch.Tensor]:
     newest = checkpoints(run.checkpoints)[-1]
     assert newest.name == f"step-{STEPS:08d}"
@@ -78,4 +94,36 @@ def test_a_lost_rank_costs_time_alone(tmp_path: Path, tiny_store: Path) -> None:
     away = torch.stack([(tensor - expected[name]).norm() for name, tensor in found.items()]).norm()
     length = torch.stack([tensor.norm() for tensor in found.values()]).norm()
     print(f"on one process, {STEPS} steps in float32: {away / length:.1e} from two")
+    assert 0 < away < 1e-5 * length
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_lost_machine_leaves_the_run_to_the_others(tmp_path: Path, tiny_store: Path) -> None:
+    """Two launchers of a process each stand for two machines; the one that stays goes on alone."""
+    one, run = RunFolder(tmp_path / "one"), RunFolder(tmp_path / "run")
+    finish(start(tiny_store, one.path))
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    meeting = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}", "--rdzv-id", "lost"]
+    meeting += ["--rdzv-conf", "last_call_timeout=15", "--max-restarts", "3"]
+    launch = ("-m", "torch.distributed.run", "--nnodes", "1:2", "--nproc-per-node", "1", *meeting)
+    deadline = time.monotonic() + 150
+    stays = start(tiny_store, run.path, *launch)
+    while not is_open(port):  # the launcher at the meeting point is the one that must not be lost
+        assert stays.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    lost = start(tiny_store, run.path, *launch)
+    while not checkpoints(run.checkpoints):
+        assert stays.poll() is None and lost.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    kill_machine(lost)
+    finish(stays)
+    assert [line["step"] for line in run.read_metrics()] == list(range(1, STEPS + 1))
+    expected = weights(one)
+    found = {name: tensor.float() for name, tensor in weights(run).items() if name.startswith("model.")}
+    away = torch.stack([(tensor - expected[name]).norm() for name, tensor in found.items()]).norm()
+    length = torch.stack([tensor.norm() for tensor in found.values()]).norm()
+    print(f"two processes, then one, {STEPS} steps in float32: {away / length:.1e} from one")
     assert 0 < away < 1e-5 * length

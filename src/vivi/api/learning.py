@@ -1,15 +1,16 @@
-"""Verbs about pretraining: presets, pretrain."""
+"""Verbs about pretraining: presets, pretrain, sweep."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vivi.api.experiments import chosen, path_of, run_options
+
 if TYPE_CHECKING:
     from vivi.core.rundir import RunFolder
-    from vivi.core.world import World
     from vivi.experiment import Experiment
-    from vivi.training.loop import RunOptions
+    from vivi.sweep import Sweep, SweepStep
 
 
 def preset_names() -> tuple[str, ...]:
@@ -96,7 +97,7 @@ def pretrain(
         knn: labelled images for the online kNN accuracy.
         knn_every: steps between kNN accuracies.
         progress: called with each line of the log.
-        say: told in a sentence what was chosen.
+        say: told in a sentence what was chosen; of several processes the first one tells.
 
     Raises:
         InterruptedRunError: SIGINT, SIGTERM or SIGUSR1 came; the state is saved.
@@ -105,19 +106,89 @@ def pretrain(
     from vivi.core.launch import joined_world
     from vivi.training.loop import pretrain as run_pretrain
 
-    experiment = chosen(preset, labels=_path(labels), tiny=tiny, assignments=set_, steps=steps)
-    inputs: dict[str, Any] = {"data": _path(data), "labels": _path(labels), "label_list": _path(label_list)}
+    experiment = chosen(preset, labels=path_of(labels), tiny=tiny, assignments=set_, steps=steps)
     rest: dict[str, Any] = {"log_every": log_every, "save_every": save_every, "knn_every": knn_every}
     rest |= {"milestone": milestone, "bad_steps": bad_steps, "bad_records": bad_records, "spikes": spikes}
     rest |= {"recompute": recompute, "precision": precision, "compile_": compile_, "gpu_decode": gpu_decode}
     with joined_world(device) as world, starting_point(init_from, is_first=world.is_first) as begun:
-        options = run_options(world, workers, chunks=chunks, memory=memory, knn=_path(knn), **rest)
         run = run_pretrain(
-            experiment, **inputs, init_from=begun, out=Path(out), options=options, progress=progress, say=say
+            experiment,
+            data=path_of(data),
+            labels=path_of(labels),
+            label_list=path_of(label_list),
+            init_from=begun,
+            out=Path(out),
+            options=run_options(world, workers, chunks=chunks, memory=memory, knn=path_of(knn), **rest),
+            progress=progress,
+            say=say if world.is_first else lambda _: None,
         )
         if world.is_first:
             report_run(run, title=experiment.name)
-        return run
+    return run
+
+
+def sweep(
+    preset: "str | Experiment",
+    *,
+    data: Path | str | None = None,
+    labels: Path | str | None = None,
+    label_list: Path | str | None = None,
+    out: Path | str,
+    score: Path | str,
+    lambda_: Sequence[float] = (),
+    gamma: Sequence[float] = (),
+    set_: Sequence[str] = (),
+    steps: int | None = None,
+    tiny: bool = False,
+    device: str = "auto",
+    workers: int | None = None,
+    chunks: int = 1,
+    progress: "Callable[[SweepStep], None]" = lambda _: None,
+) -> "Sweep":
+    """Pretrain with at most four values of lambda and gamma each and compare the encoders, as `vivi sweep` does.
+
+    Interrupted, the same call goes on.
+
+    Args:
+        preset: a name that `vivi.preset_names` lists, or an experiment.
+        data: a shot store, or a folder of images, as for `pretrain`.
+        labels: labelled images to learn from, as for `pretrain`.
+        label_list: names of those to use.
+        out: the folder to write: a run for each combination, and sweep.json.
+        score: labelled images that decide: a quarter of their training part, never their test part.
+        lambda_: weights of the video level; none: some around the preset's own.
+        gamma: weights of the labelled images; none: the preset's own.
+        set_: changes of the experiment, as for `pretrain`.
+        steps: train for so many steps.
+        tiny: the same method at a size that a CPU can train.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        workers: threads that decode; None: one per core.
+        chunks: parts of a step, to save memory.
+        progress: called as the runs go on.
+
+    Raises:
+        InterruptedRunError: SIGINT or SIGTERM came; the state is saved.
+        ViviError: anything the user can mend; the text says what to do.
+    """
+    from vivi.core.errors import ConfigError
+    from vivi.core.launch import is_launched
+    from vivi.core.world import World, find_device
+    from vivi.sweep import sweep as run_sweep
+
+    if is_launched():
+        raise ConfigError("vivi sweep runs in one process: start it without torchrun")
+    return run_sweep(
+        chosen(preset, labels=path_of(labels), tiny=tiny, assignments=set_, steps=steps),
+        lambdas=lambda_,
+        gammas=gamma,
+        data=path_of(data),
+        labels=path_of(labels),
+        label_list=path_of(label_list),
+        out=Path(out),
+        score=Path(score),
+        options=run_options(World.single(find_device(device)), workers, chunks=chunks),
+        progress=progress,
+    )
 
 
 def report_run(run: "RunFolder", *, title: str) -> Path:
@@ -129,24 +200,6 @@ def report_run(run: "RunFolder", *, title: str) -> Path:
     from vivi.report.page import write_report
 
     return write_report(run.path / "report.html", title=title, store=None, cuts=None, runs=[run.path], scores=[])
-
-
-def chosen(
-    preset: "str | Experiment", *, labels: Path | None, tiny: bool, assignments: Sequence[str], steps: int | None
-) -> "Experiment":
-    """The experiment that the arguments mean, its classifier as wide as the folder has classes.
-
-    Raises:
-        ConfigError: no such preset or field, or an illegal value.
-    """
-    from vivi.data.images import ImageFolder
-    from vivi.presets import changed, find, for_classes
-    from vivi.presets import tiny as shrink
-
-    experiment = find(preset) if isinstance(preset, str) else preset
-    if labels is not None and experiment.image_levels:
-        experiment = for_classes(experiment, len(ImageFolder.open(labels).classes))
-    return changed(shrink(experiment) if tiny else experiment, assignments=assignments, steps=steps)
 
 
 @contextmanager
@@ -169,40 +222,3 @@ def starting_point(init_from: Path | str | None, *, is_first: bool) -> Iterator[
 
     with TemporaryDirectory(prefix="vivi-") as folder:
         yield convert(Path(init_from), out=Path(folder) / "encoder").folder
-
-
-def run_options(
-    world: "World",
-    workers: int | None,
-    *,
-    chunks: int | Literal["auto"] = 1,
-    memory: float | None = None,
-    precision: str = "auto",
-    compile_: bool | None = None,
-    **others: Any,
-) -> "RunOptions":
-    """The arguments of `pretrain` that change no numbers, for this process.
-
-    Where no number of threads is given, the cores of the machine are shared by its processes.
-
-    Raises:
-        ConfigError: an illegal value; the text names the flag.
-    """
-    from vivi.core.launch import processes_here
-    from vivi.core.work import usable_cores
-    from vivi.nn.encoder_pass import Precision
-    from vivi.training.loop import RunOptions
-
-    return RunOptions(
-        world=world,
-        workers=max(1, usable_cores() // processes_here()) if workers is None else workers,
-        chunks=None if chunks == "auto" else chunks,
-        memory=None if memory is None else int(memory * 1e9),
-        precision=None if precision == "auto" else Precision(precision),
-        compile=compile_,
-        **others,
-    )
-
-
-def _path(given: Path | str | None) -> Path | None:
-    return None if given is None else Path(given)

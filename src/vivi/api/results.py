@@ -1,4 +1,4 @@
-"""Verbs about what was made: report, export."""
+"""Verbs about what was made: report, export, tables, compare."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from vivi.nn.exported import Exported
+    from vivi.report.comparison import Comparison
+    from vivi.report.tables_folder import Written
 
 
-def write_report(
+def report(
     folders: Path | str | Sequence[Path | str],
     *,
     out: Path | str = "report.html",
@@ -19,8 +21,6 @@ def write_report(
     note: Sequence[str] = (),
 ) -> Path:
     """Write one HTML page about runs, scores and a store, as `vivi report` does.
-
-    It has not the name of its verb, because `vivi.report` is the folder of the package that does it.
 
     Args:
         folders: run folders, score files, results of VTAB and of `vivi robust`, or folders that hold them.
@@ -38,13 +38,12 @@ def write_report(
         ViviError: anything the user can mend; the text says what to do.
     """
     from vivi.core.files import read_text
-    from vivi.report.page import collect
-    from vivi.report.page import write_report as run_report
+    from vivi.report.page import collect, write_report
     from vivi.report.results_files import find_results
 
     roots = [Path(each) for each in ([folders] if isinstance(folders, Path | str) else folders)]
     runs, scores = collect(roots)
-    return run_report(
+    return write_report(
         Path(out),
         title=title,
         store=None if store is None else Path(store),
@@ -92,6 +91,40 @@ def export(
     if to != "onnx" and pixels != "uint8":
         raise ConfigError(f"--pixels belongs to --to onnx, not to {to}")
     return targets[to]()
+
+
+def tables(results: Path | str | Sequence[Path | str], *, out: Path | str) -> "Written":
+    """Write the paper's tables and figures with what was measured beside what was published, as `vivi tables` does.
+
+    Args:
+        results: results of the 19 tasks (results.json) and of `vivi robust`, or folders that hold some.
+        out: the folder to write: Markdown, CSV, LaTeX and SVG; tables.md has all of it.
+
+    Raises:
+        ViviError: anything the user can mend; the text says what to do.
+    """
+    from vivi.core.errors import ViviError
+    from vivi.report.tables_folder import write_tables
+
+    paths = [Path(each) for each in ([results] if isinstance(results, Path | str) else results)]
+    if not paths:
+        raise ViviError("nothing to write: name results.json, results of `vivi robust`, or folders that hold some")
+    return write_tables(paths, out=Path(out))
+
+
+def compare(a: Path | str, b: Path | str) -> "Comparison":
+    """What changed from A to B, task by task and group by group, with intervals, as `vivi compare` shows it.
+
+    Args:
+        a: results of one encoder: results.json, scores.json, a result of `vivi robust`, or a folder that holds them.
+        b: results of another encoder on the same tasks, under the same protocol.
+
+    Raises:
+        ViviError: anything the user can mend; the text says what to do.
+    """
+    from vivi.report.comparison import compare as run_compare
+
+    return run_compare(Path(a), Path(b))
 
 
 def _timm(source: Path, out: Path) -> "Exported":

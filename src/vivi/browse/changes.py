@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from vivi.browse.bodies import FIELDS, PICTURE, fields, read_body, uploaded
 from vivi.browse.library import Library
 from vivi.browse.pages import Pages
-from vivi.browse.views import Views
+from vivi.browse.views import Views, number_in
 from vivi.data.image_file import ImageError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Changes:
         frames = [*sent.get("cut", []), *",".join(sent.get("elsewhere", [])).split(",")]
         await run_in_threadpool(self._save, number, frames, forget=action == "forget")
         part = next(iter(sent.get("part", [""])))
-        more = f"&part={part}" if part.isascii() and part.isdecimal() and int(part[:9]) > 1 else ""
+        more = f"&part={part}" if number_in(part, default=1) > 1 else ""
         done = "forgotten" if action == "forget" else "saved"
         return RedirectResponse(f"/video/{number}?done={done}{more}", status_code=303)
 
@@ -47,9 +47,10 @@ class Changes:
             corrections.forget(video.path)
             return
         given = [frame for frame in frames if frame]
-        if not all(frame.isascii() and frame.isdecimal() and 0 < int(frame[:16]) < video.frames for frame in given):
+        numbers = {number_in(frame, default=0) for frame in given}
+        if not all(0 < number < video.frames for number in numbers):
             raise HTTPException(400, f"A cut is the number of a frame, from 1 to {video.frames - 1}.")
-        corrections.save(video.path, [video.clock.cut(frame) for frame in sorted({int(each) for each in given})])
+        corrections.save(video.path, [video.clock.cut(frame) for frame in sorted(numbers)])
 
     def similar(self, request: Request) -> Response:  # noqa: ARG002 (Starlette's signature)
         """The form for a picture."""

@@ -1,14 +1,17 @@
 """The file of corrected cuts: the one file that the browser may write, and only where it was asked to."""
 
 import csv
+import fcntl
 import io
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vivi.core.errors import ViviError
 from vivi.core.files import write_text
+from vivi.core.visible import visible
 from vivi.video.cuts import read_cuts
 
 _Cuts = dict[str, tuple[float, ...]]
@@ -17,7 +20,8 @@ _Cuts = dict[str, tuple[float, ...]]
 class Corrections:
     """Cuts by the path of their video, kept in a CSV file that `vivi ingest` reads (see `vivi.video.cuts`).
 
-    What the file says of other videos stays. It is read again when somebody else has changed it.
+    What the file says of other videos stays. It is read again when somebody else has changed it, and several browsers
+    of this machine write to it one after the other.
 
     Raises:
         ViviError: the file cannot be written, or holds something else.
@@ -26,7 +30,7 @@ class Corrections:
     def __init__(self, file: Path) -> None:
         self.file: Path = file.resolve()
         self._lock = threading.Lock()
-        self._state: tuple[int, int] | None = None
+        self._state: tuple[int, int, int] | None = None
         self._cuts: _Cuts = {}
         if self.file.is_dir():
             raise ViviError(f"--edit {file} is a folder: name a CSV file")
@@ -46,9 +50,12 @@ class Corrections:
         """Write the cuts of a video, in seconds; none says that it is one shot. The file changes whole or not at all.
 
         Raises:
-            ViviError: the file has become something else, or the disk is full; it is as it was.
+            ViviError: the file has become something else, the disk is full, or the name cannot stand in it; it is as it
+                was.
         """
-        with self._lock:
+        if "\r" in path or "\x00" in path or not _is_text(path):
+            raise ViviError(f"{visible(path)}: this name cannot stand in a CSV file, so its cuts cannot be corrected")
+        with self._alone():
             self._write({**self._read(), path: tuple(sorted(set(cuts)))})
 
     def forget(self, path: str) -> None:
@@ -57,7 +64,7 @@ class Corrections:
         Raises:
             ViviError: as `save`.
         """
-        with self._lock:
+        with self._alone():
             if path in self._read():
                 self._write({name: cuts for name, cuts in self._cuts.items() if name != path})
 
@@ -68,9 +75,22 @@ class Corrections:
             self._cuts, self._state = read_cuts(self.file), state
         return self._cuts
 
-    def _stamp(self) -> tuple[int, int]:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads, and other processes of this machine, from writing between our reading and writing."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            folder = os.open(self.file.parent, os.O_RDONLY)
+            try:
+                with suppress(OSError):  # some network file systems lock no folders
+                    fcntl.flock(folder, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(folder)
+
+    def _stamp(self) -> tuple[int, int, int]:
         found = self.file.stat()
-        return found.st_mtime_ns, found.st_size
+        return found.st_ino, found.st_mtime_ns, found.st_size
 
     def _write(self, cuts: _Cuts) -> None:
         text = io.StringIO()
@@ -82,3 +102,12 @@ class Corrections:
                 writer.writerow([path, ""])
         write_text(self.file, text.getvalue())
         self._cuts, self._state = cuts, self._stamp()
+
+
+def _is_text(path: str) -> bool:
+    """Whether UTF-8 can hold it; a stray byte of a file system's name cannot."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

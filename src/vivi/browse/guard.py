@@ -25,6 +25,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 _HARMLESS = {"GET", "HEAD"}
+_LONGEST = 1000
+"""Characters of a path; no address of ours comes near."""
 _SITES = {"same-origin", "none"}
 """Values of Sec-Fetch-Site: our own page, or a person who typed the address."""
 
@@ -58,6 +60,8 @@ class Guard:
         headers = request.headers
         if [host.lower() for host in headers.getlist("host")] not in [[host] for host in self._hosts]:
             return _refused(421, "This address is not one of this browser's", "Open the one that vivi browse printed.")
+        if len(request.url.path) > _LONGEST:
+            return _refused(414, "This address is too long", "No page of vivi browse has it.")
         if headers.get("sec-fetch-site", "none") not in _SITES and not _is_visit(headers):
             return _refused(403, "Another site asked for this", "Only pages of vivi browse may.")
         if request.method not in _HARMLESS and headers.get("origin") not in self._origins:

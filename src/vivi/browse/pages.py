@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from vivi import __version__
 from vivi.browse.library import THUMBNAIL, Library, Video
 from vivi.browse.strips import PART, bars, ticks
+from vivi.core.visible import visible
 
 
 class Pages:
@@ -26,7 +27,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._jinja.filters.update(seen=seen, thousands=thousands, seconds=seconds, bars=bars, ticks=ticks)
+        self._jinja.filters.update(seen=visible, thousands=thousands, seconds=seconds, bars=bars, ticks=ticks)
         self._jinja.globals.update(
             library=library,
             store=library.store,
@@ -65,16 +66,6 @@ def _thumb_size(video: Video) -> Markup:
     height = min(THUMBNAIL, video.height)
     width = max(1, min(round(video.width * height / video.height), 4 * height))
     return Markup(f'width="{width}" height="{height}"')
-
-
-def seen(text: str) -> str:
-    """The text with characters that nobody sees, or that turn the direction of writing, as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode("ascii")
-        for char in text
-    )
 
 
 def thousands(value: int) -> str:

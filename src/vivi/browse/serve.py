@@ -3,7 +3,9 @@
 import gc
 import secrets
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,14 +40,31 @@ class Site:
 
     def serve(self) -> None:
         """Answer requests until Ctrl-C or SIGTERM; both are a good end."""
-        config = uvicorn.Config(
-            self.app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False,
-            server_header=False, timeout_graceful_shutdown=2,
-        )  # fmt: skip
         gc.collect()
         gc.freeze()  # all that was loaded stays: looking through it again would hold up a request for half a second
         with stop_on_signals(), self.listening:
-            uvicorn.Server(config).run(sockets=[self.listening])
+            self._server().run(sockets=[self.listening])
+
+    @contextmanager
+    def answering(self) -> Iterator[str]:
+        """Answer requests from a thread until the block ends, as a notebook needs it; gives the address."""
+        server = self._server()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [self.listening]}, name="vivi browse")
+        thread.start()
+        try:
+            yield self.url
+        finally:
+            server.should_exit = True
+            thread.join()
+            self.listening.close()
+
+    def _server(self) -> uvicorn.Server:
+        return uvicorn.Server(
+            uvicorn.Config(
+                self.app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False,
+                server_header=False, timeout_graceful_shutdown=2,
+            )
+        )  # fmt: skip
 
 
 def open_site(

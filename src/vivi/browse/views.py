@@ -126,7 +126,12 @@ def whole(request: Request, name: str, default: int) -> int:
     value: Any = request.path_params.get(name, request.query_params.get(name, ""))
     if isinstance(value, int):
         return value
-    return int(value) if value.isascii() and value.isdecimal() and len(value) < 16 else default
+    return number_in(value, default=default)
+
+
+def number_in(text: str, *, default: int) -> int:
+    """The number that a text is, of at most 15 digits; else `default`."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else default
 
 
 def _share(text: str | None) -> float | None:

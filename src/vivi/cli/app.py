@@ -9,6 +9,7 @@ from cyclopts import App, CycloptsError
 from vivi import __version__
 from vivi.cli.screen import EVERYTHING, Screen
 from vivi.core.errors import InterruptedRunError, ViviError
+from vivi.core.visible import visible
 
 FAILED = 2
 INTERRUPTED = 75
@@ -62,5 +63,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    print(f"vivi: {text}", file=sys.stderr)
+    print(visible(f"vivi: {text}"), file=sys.stderr)
     return code

@@ -44,21 +44,11 @@ def browse(
     device
         Where to embed: auto, cpu, cuda or cuda:N.
     """
-    from vivi.browse.serve import open_site
+    from vivi.api import browse as open_site
     from vivi.console.browse import browse_progress, show_end, show_site
 
-    with browse_progress() as (names, vectors, index):
-        site = open_site(
-            store,
-            encoder=encoder,
-            edit=edit,
-            host=host,
-            port=port,
-            device=device,
-            names_progress=names,
-            vectors_progress=vectors,
-            index_progress=index,
-        )
+    with browse_progress() as progress:
+        site = open_site(store, encoder=encoder, edit=edit, port=port, host=host, device=device, progress=progress)
     show_site(site.url, edit=edit, host=host, is_opened=open)
     site.serve()
     show_end()

@@ -44,26 +44,20 @@ def detect(
     save_every
         Steps between checkpoints.
     """
+    from vivi.api import detect as run_detect
     from vivi.console.detect import detection_progress, show_detection
-    from vivi.core.work import usable_cores
-    from vivi.core.world import find_device
-    from vivi.transfer.detection.recipe import chosen
-    from vivi.transfer.detection.train import DetectionOptions
-    from vivi.transfer.detection.train import detect as run_detect
 
-    options = DetectionOptions(
-        device=find_device(device),
-        workers=usable_cores() if workers is None else workers,
-        log_every=log_every,
-        save_every=save_every,
-    )
     with detection_progress() as progress:
         result = run_detect(
             encoder,
             data=data,
             out=out,
-            recipe=chosen(assignments=set_, steps=steps),
-            options=options,
+            set_=set_,
+            steps=steps,
+            device=device,
+            workers=workers,
+            log_every=log_every,
+            save_every=save_every,
             progress=progress,
         )
     show_detection(result, out=out)

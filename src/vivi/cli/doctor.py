@@ -1,16 +1,12 @@
 """The verb that looks at a store before it is trained on."""
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from vivi.cli.app import app
 from vivi.cli.screen import RARE
-
-if TYPE_CHECKING:
-    from vivi.experiment import Experiment
 
 
 @app.command
@@ -53,39 +49,20 @@ def doctor(
     device
         Where the presets would be trained: auto, cpu, cuda or cuda:N.
     """
-    from vivi.console.doctor import doctor_progress, estimate_progress, show_diagnosis
-    from vivi.core.files import check_output
-    from vivi.core.world import find_device
-    from vivi.doctor.examine import examine
-    from vivi.doctor.page import write_diagnosis
-    from vivi.doctor.record import write_record
-    from vivi.training.estimate import estimate as run_estimate
+    from vivi.api import doctor as run_doctor
+    from vivi.console.doctor import doctor_progress, show_diagnosis
 
-    for path in (out, json):
-        if path is not None:
-            check_output(path)
-    asked = _experiments(estimate, tiny=tiny)
     with doctor_progress() as progress:
-        found = examine(store, cuts=cuts, videos=videos, threads=workers, progress=progress)
-    if asked:
-        with estimate_progress() as progress:
-            found = found.with_estimates(run_estimate(asked, device=find_device(device), progress=progress))
-    given = {"--cuts": cuts, "--videos": videos, "--json": json, "--out": out}
-    flags = [text for flag, value in given.items() if value is not None for text in (flag, str(value))]
-    presets = [text for name in estimate for text in ("--estimate", name)] + (["--tiny"] if tiny else [])
-    command = shlex.join(["vivi", "doctor", str(store), *flags, *presets])
-    page = write_diagnosis(out, diagnosis=found, command=command)
-    if json is not None:
-        write_record(json, diagnosis=found)
-    show_diagnosis(found, page=page, record=json)
-
-
-def _experiments(names: tuple[str, ...], *, tiny: bool) -> list["Experiment"]:
-    """The presets that are asked for, each once."""
-    if not names:
-        return []
-    from vivi.presets import PRESETS, find
-    from vivi.presets import tiny as shrink
-
-    chosen = PRESETS if names == ("all",) else dict.fromkeys(names)
-    return [shrink(find(name)) if tiny else find(name) for name in chosen]
+        found = run_doctor(
+            store,
+            out=out,
+            json=json,
+            cuts=cuts,
+            videos=videos,
+            workers=workers,
+            estimate=estimate,
+            tiny=tiny,
+            device=device,
+            progress=progress,
+        )
+    show_diagnosis(found, page=out.resolve(), record=json)

@@ -19,7 +19,7 @@ def env(*, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     json
         Print JSON.
     """
-    from vivi.api.environment import environment
+    from vivi.api import env as environment
     from vivi.console.env import show_environment
 
     show_environment(environment(), json=json)

@@ -43,7 +43,7 @@ def export(
     json
         Print what was written as JSON.
     """
-    from vivi.api.results import export as run_export
+    from vivi.api import export as run_export
     from vivi.console.judging import show_exported
 
     show_exported(run_export(encoder, to=to, out=out, scores=scores, license=license, pixels=pixels), json=json)

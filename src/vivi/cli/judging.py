@@ -47,7 +47,7 @@ def evaluate(
     json
         Print the scores as JSON.
     """
-    from vivi.api.judging import evaluate as run_evaluate
+    from vivi.api import evaluate as run_evaluate
     from vivi.console.base import feature_progress
     from vivi.console.judging import show_scores
 
@@ -100,7 +100,7 @@ def embed(
     json
         Print the counts as JSON.
     """
-    from vivi.api.judging import embed as run_embed
+    from vivi.api import embed as run_embed
     from vivi.console.base import feature_progress
     from vivi.console.judging import show_embedded
 
@@ -120,6 +120,7 @@ def convert(
     layout: str | None = None,
     scope: str | None = None,
     image_size: int = 224,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Turn a published checkpoint of another code base into an encoder folder.
 
@@ -139,11 +140,14 @@ def convert(
         What stands before the names of its variables, where the file holds several networks.
     image_size
         Side of the images it was trained on, in pixels.
+    json
+        Print what was made as JSON.
     """
+    from vivi.api import convert as run_convert
     from vivi.console.judging import show_conversion
-    from vivi.convert.conversion import convert as run_convert
 
-    show_conversion(run_convert(source, out=out, name=name, layout=layout, scope=scope, image_size=image_size))
+    done = run_convert(source, out=out, name=name, layout=layout, scope=scope, image_size=image_size)
+    show_conversion(done, json=json)
 
 
 @app.command
@@ -177,9 +181,11 @@ def report(
     note
         A sentence to show above everything else; may be repeated.
     """
-    from vivi.api.results import write_report
+    from vivi.api import report as run_report
+    from vivi.console.base import plain
 
-    print(write_report(folders, out=out, store=store, cuts=cuts, title=title, commands=commands, note=note))
+    page = run_report(folders, out=out, store=store, cuts=cuts, title=title, commands=commands, note=note)
+    plain(f"{page}")
 
 
 @app.command
@@ -193,6 +199,6 @@ def demo(*, out: Path = Path("demo"), seed: int = 0) -> None:
     seed
         Another world and other runs.
     """
-    from vivi.demo.run import demo as run_demo
+    from vivi.api import demo as run_demo
 
     run_demo(out, seed=seed, main=main)  # its last command prints the path of the report

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from vivi.api.learning import chosen, report_run, run_options, starting_point
+from vivi.api.experiments import chosen, is_first_process
 from vivi.cli.app import app
 from vivi.cli.screen import RARE
 from vivi.core.errors import ConfigError
@@ -149,35 +149,24 @@ def pretrain(
     json
         With --dry-run: print it as JSON.
     """
+    from vivi.api import pretrain as run_pretrain
     from vivi.console.base import plain
     from vivi.console.learning import show_run, silence, training_progress
-    from vivi.core.launch import joined_world
-    from vivi.training.loop import pretrain as run_pretrain
 
-    experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
     if dry_run:
-        show_planned(experiment, device=device, chunks=chunks, json=json)
+        planned = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
+        show_planned(planned, device=device, chunks=chunks, json=json)
         return
-    rest: dict[str, Any] = {"log_every": log_every, "save_every": save_every, "knn_every": knn_every}
-    rest |= {"milestone": milestone, "bad_steps": bad_steps, "bad_records": bad_records, "spikes": spikes}
-    rest |= {"recompute": recompute, "precision": precision, "compile_": compile_, "gpu_decode": gpu_decode}
-    with joined_world(device) as world:
-        options = run_options(world, workers, chunks=chunks, memory=memory, knn=knn, **rest)
-        begun_from = starting_point(init_from, is_first=world.is_first)
-        with begun_from as begun, training_progress(experiment) if world.is_first else silence() as progress:
-            run = run_pretrain(
-                experiment,
-                data=data,
-                labels=labels,
-                label_list=label_list,
-                init_from=begun,
-                out=out,
-                options=options,
-                progress=progress,
-                say=plain if world.is_first else lambda _: None,
-            )
-        if world.is_first:
-            show_run(run, report=report_run(run, title=experiment.name))
+    shown = chosen(preset, labels=None, tiny=tiny, assignments=set_, steps=steps)
+    inputs: dict[str, Any] = {"data": data, "labels": labels, "label_list": label_list, "init_from": init_from}
+    rest: dict[str, Any] = {"set_": set_, "steps": steps, "tiny": tiny, "device": device, "workers": workers}
+    rest |= {"chunks": chunks, "memory": memory, "recompute": recompute, "precision": precision, "compile_": compile_}
+    rest |= {"log_every": log_every, "save_every": save_every, "milestone": milestone, "gpu_decode": gpu_decode}
+    rest |= {"bad_steps": bad_steps, "bad_records": bad_records, "spikes": spikes, "knn": knn, "knn_every": knn_every}
+    with training_progress(shown) if is_first_process() else silence() as progress:
+        run = run_pretrain(preset, **inputs, out=out, **rest, progress=progress, say=plain)
+    if is_first_process():
+        show_run(run)
 
 
 @app.command
@@ -233,26 +222,26 @@ def sweep(
     chunks
         Split a step into so many parts to save memory.
     """
+    from vivi.api import sweep as run_sweep
     from vivi.console.learning import show_sweep, sweep_progress
-    from vivi.core.launch import is_launched
-    from vivi.core.world import World, find_device
-    from vivi.sweep import sweep as run_sweep
 
-    experiment = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
-    if is_launched():
-        raise ConfigError("vivi sweep runs in one process: start it without torchrun")
-    options = run_options(World.single(find_device(device)), workers, chunks=chunks)
-    with sweep_progress(experiment) as progress:
+    shown = chosen(preset, labels=None, tiny=tiny, assignments=set_, steps=steps)
+    with sweep_progress(shown) as progress:
         result = run_sweep(
-            experiment,
-            lambdas=lambda_,
-            gammas=gamma,
+            preset,
             data=data,
             labels=labels,
             label_list=label_list,
             out=out,
             score=score,
-            options=options,
+            lambda_=lambda_,
+            gamma=gamma,
+            set_=set_,
+            steps=steps,
+            tiny=tiny,
+            device=device,
+            workers=workers,
+            chunks=chunks,
             progress=progress,
         )
     show_sweep(result, out=out)

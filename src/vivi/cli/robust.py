@@ -23,11 +23,10 @@ def robust(encoder: str, *, data: Path, out: Path, batch: int = 64, device: str 
     device
         auto, cpu, cuda or cuda:N.
     """
+    from vivi.api import robust as run_robust
     from vivi.console.base import feature_progress
     from vivi.console.robust import show_robustness
-    from vivi.core.world import find_device
-    from vivi.transfer.robust.judge import judge
 
     with feature_progress("Frames") as progress:
-        result = judge(encoder, data=data, out=out, batch=batch, device=find_device(device), progress=progress)
+        result = run_robust(encoder, data=data, out=out, batch=batch, device=device, progress=progress)
     show_robustness(result, out=out)

@@ -6,7 +6,6 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from vivi.cli.app import app
-from vivi.core.errors import ConfigError
 
 store = App(
     name="store", help="Shot stores that vivi ingest wrote: what they hold, whether they are whole, join, part."
@@ -31,8 +30,8 @@ def info(folder: Path, /, *, json: Annotated[bool, Parameter(negative="")] = Fal
     json
         Print it as JSON.
     """
+    from vivi.api.store import info as survey
     from vivi.console.store import print_survey, show_survey
-    from vivi.data.store.survey import survey
 
     found = survey(folder)
     if json:
@@ -50,8 +49,8 @@ def verify(folder: Path, /) -> None:
     folder
         The store: a folder, or s3://, gs://, az://, https://.
     """
+    from vivi.api.store import verify as examine
     from vivi.console.store import bytes_progress, show_examined
-    from vivi.data.store.examine import examine
 
     with bytes_progress("Verify") as progress:
         examined = examine(folder, progress=progress)
@@ -71,8 +70,8 @@ def merge(*stores: Path, out: Path, copy: Annotated[bool, Parameter(negative="")
     copy
         Copy the shards, so that the stores share nothing.
     """
+    from vivi.api.store import merge as run_merge
     from vivi.console.store import count_progress, show_made
-    from vivi.data.store.merge import merge as run_merge
 
     with count_progress("Merge", unit="shards") as progress:
         merged = run_merge(stores, out=out, copy=copy, progress=progress)
@@ -105,20 +104,10 @@ def split(
     rest
         A store of all others, if wanted.
     """
+    from vivi.api.store import split as run_split
     from vivi.console.store import count_progress, show_made
-    from vivi.data.store import ShotStore
-    from vivi.data.store.split import by_list, by_share, extract, parsed_share
 
-    if (share is None) == (videos is None):
-        raise ConfigError("give either --share or --videos")
-    source = ShotStore.open(folder)
-    if videos is not None:
-        chosen, others = by_list(source, file=videos)
-    else:
-        low, high = parsed_share(share or "")
-        chosen, others = by_share(source, low=low, high=high)
-    for selection, target in ((chosen, out), (others, rest)):
-        if target is not None:
-            with count_progress("Split", unit="videos") as progress:
-                made = extract(source, selection, out=target, progress=progress)
-            show_made(made)
+    with count_progress("Split", unit="videos") as progress:
+        made = run_split(folder, share=share, videos=videos, out=out, rest=rest, progress=progress)
+    for each in made:
+        show_made(each)

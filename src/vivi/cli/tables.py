@@ -1,6 +1,9 @@
 """Verbs about results: tables, compare."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from vivi.cli.app import app
 
@@ -16,17 +19,14 @@ def tables(*results: Path, out: Path) -> None:
     out
         The folder to write: Markdown, CSV, LaTeX and SVG; tables.md has all of it.
     """
+    from vivi.api import tables as run_tables
     from vivi.console.tables import show_tables
-    from vivi.core.errors import ViviError
-    from vivi.report.tables_folder import write_tables
 
-    if not results:
-        raise ViviError("nothing to write: name results.json, results of `vivi robust`, or folders that hold some")
-    show_tables(write_tables(results, out=out))
+    show_tables(run_tables(results, out=out))
 
 
 @app.command
-def compare(a: Path, b: Path) -> None:
+def compare(a: Path, b: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
     """Show what changed from A to B, task by task and group by group, with intervals.
 
     Parameters
@@ -36,8 +36,10 @@ def compare(a: Path, b: Path) -> None:
         that holds them.
     b
         Results of another encoder on the same tasks, under the same protocol.
+    json
+        Print JSON.
     """
+    from vivi.api import compare as run_compare
     from vivi.console.tables import show_comparison
-    from vivi.report.comparison import compare as run_compare
 
-    show_comparison(run_compare(a, b))
+    show_comparison(run_compare(a, b), json=json)

@@ -22,11 +22,11 @@ def show(root: Path | None = None, *, json: Annotated[bool, Parameter(negative="
     json
         Print JSON.
     """
+    from vivi.api.tasks import show as look
     from vivi.console.tasks import show_tasks
-    from vivi.transfer.data_root.finding import survey
-    from vivi.transfer.suites import VTAB
 
-    show_tasks(VTAB, found=None if root is None else survey(root, VTAB), json=json)
+    all_tasks, found = look(root)
+    show_tasks(all_tasks, found=found, json=json)
 
 
 @tasks.command
@@ -35,6 +35,7 @@ def check(
     *,
     task: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     all_images: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Check the files of the tasks that a folder has: counts, classes, splits, and that the images decode.
 
@@ -46,11 +47,12 @@ def check(
         Only the task of this name; may be repeated.
     all_images
         Decode all images, not only the 1000 that are learned from.
+    json
+        Print JSON.
     """
+    from vivi.api.tasks import check as run_check
     from vivi.console.tasks import check_progress, show_checked
-    from vivi.transfer.data_root.checking import check_root
-    from vivi.transfer.suites import chosen
 
     with check_progress() as progress:
-        checked = check_root(root, chosen(task), must_be_there=bool(task), all_images=all_images, progress=progress)
-    show_checked(checked)
+        checked = run_check(root, task=task, all_images=all_images, progress=progress)
+    show_checked(checked, json=json)

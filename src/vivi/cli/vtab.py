@@ -1,11 +1,10 @@
 """The verb about transfer to other tasks: vtab."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from vivi.api.judging import asked_protocol, engine_options
 from vivi.cli.app import app
 from vivi.core.errors import ViviError
 
@@ -27,6 +26,7 @@ def vtab(
     engine: Literal["local", "ray"] = "local",
     device: str = "auto",
     dry_run: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Judge an encoder by VTAB's protocol on the tasks that are there. Interrupted, the same command goes on.
 
@@ -61,21 +61,39 @@ def vtab(
         auto, cpu, cuda or cuda:N.
     dry_run
         Say how many runs and images there are and about how long they would take, and do nothing.
+    json
+        Print what is in OUT/results.json, or with --dry-run what would be done, as JSON.
     """
+    from vivi.api import vtab as run_vtab
+    from vivi.api.benchmarks import asked_protocol
     from vivi.console.vtab import show_plan, show_vtab, vtab_progress
-    from vivi.transfer.vtab.judge import vtab as run_vtab
     from vivi.transfer.vtab.plan import plan
 
-    protocol = asked_protocol(version, examples, mode, steps_scale=steps_scale, assignments=set_)
-    asked: dict[str, Any] = {"data": data, "out": out, "tasks": task, "folders": folder, "protocol": protocol}
     if dry_run:
-        show_plan(plan(encoder, **asked, jobs=jobs, device=device))
+        protocol = asked_protocol(version, examples, mode, steps_scale=steps_scale, assignments=set_)
+        asked = plan(
+            encoder, data=data, out=out, tasks=task, folders=folder, protocol=protocol, jobs=jobs, device=device
+        )
+        show_plan(asked, json=json)
         return
     with vtab_progress() as progress:
         found = run_vtab(
-            encoder, **asked, **engine_options(engine, device=device, jobs=jobs), device=device, progress=progress
+            encoder,
+            data=data,
+            out=out,
+            task=task,
+            folder=folder,
+            version=version,
+            examples=examples,
+            mode=mode,
+            steps_scale=steps_scale,
+            set_=set_,
+            jobs=jobs,
+            engine=engine,
+            device=device,
+            progress=progress,
         )
-    show_vtab(found)
+    show_vtab(found, json=json)
     if found.failures:
         name, reason = found.failures[0]
         raise ViviError(f"{len(found.failures)} runs failed, first {name}: {reason}; the same command tries them again")

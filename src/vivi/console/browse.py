@@ -3,28 +3,28 @@
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 from vivi.console.base import Bar, plain
 
-Told = Callable[[int, int], None]
+Told = Callable[[str, int, int], None]
+_UNITS = {"names": "videos", "embeddings": "videos", "index": "frames"}
 _LOCAL = "127.0.0.1"
 
 
 @contextmanager
-def browse_progress() -> Iterator[tuple[Told, Told, Told]]:
+def browse_progress() -> Iterator[Told]:
     """Bars for the names, the embeddings and the index; each appears when it has something to tell."""
     with ExitStack() as stack:
         bars: dict[str, Bar] = {}
 
-        def tell(title: str, unit: str, done: int, total: int) -> None:
-            if title not in bars:
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in bars:
                 stack.close()
-                bars[title] = stack.enter_context(Bar(title, unit=unit))
-            bars[title].update(done, total=total)
+                bars[what] = stack.enter_context(Bar(what.capitalize(), unit=_UNITS[what]))
+            bars[what].update(done, total=total)
 
-        yield partial(tell, "Names", "videos"), partial(tell, "Embeddings", "videos"), partial(tell, "Index", "frames")
+        yield tell
 
 
 def show_site(url: str, *, edit: Path | None, host: str, is_opened: bool) -> None:

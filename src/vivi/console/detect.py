@@ -5,10 +5,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 
-from vivi.console.base import Bar, console, plain
+from vivi.console.base import Bar, cell, console, plain
 
 if TYPE_CHECKING:
     from vivi.transfer.detection.train import Moment
@@ -42,7 +41,7 @@ def show_detection(result: Mapping[str, Any], *, out: Path) -> None:
     """AP, AP50 and AP75, of each class and on average, and where all of it stands."""
     table = Table("class", "AP", "AP50", "AP75", "objects")
     for each in result["classes"]:
-        table.add_row(escape(each["name"]), *_numbers(each), str(each["objects"]))
+        table.add_row(cell(each["name"]), *_numbers(each), str(each["objects"]))
     table.add_section()
     table.add_row("mean", *_numbers(result), str(sum(each["objects"] for each in result["classes"])))
     console().print(table)

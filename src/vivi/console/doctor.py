@@ -1,7 +1,7 @@
 """What `vivi doctor` shows."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def doctor_progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar for the look at the frames."""
-    with Bar("Doctor", unit="videos") as bar:
-        yield lambda done, total: bar.update(done, total=total)
+def doctor_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for the look at the frames, then one for the timed presets."""
+    with ExitStack() as stack:
+        bars: dict[str, Bar] = {}
 
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                stack.close()
+                title = "Doctor" if what == "videos" else "Estimate"
+                bars[what] = stack.enter_context(Bar(title, unit=what))
+            bars[what].update(done, total=total)
 
-@contextmanager
-def estimate_progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar for the timed presets."""
-    with Bar("Estimate", unit="presets") as bar:
-        yield lambda done, total: bar.update(done, total=total)
+        yield tell
 
 
 def show_diagnosis(found: "Diagnosis", *, page: Path, record: Path | None) -> None:

@@ -5,10 +5,9 @@ from json import dumps as as_text
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
 from rich.table import Table
 
-from vivi.console.base import console, plain
+from vivi.console.base import cell, console, plain
 
 if TYPE_CHECKING:
     from vivi.convert.conversion import Conversion
@@ -26,7 +25,7 @@ def show_scores(scores: "Scores", *, out: Path | None, json: bool = False) -> No
     for score in scores.results:
         interval = f"{score.interval[0]:.1%} to {score.interval[1]:.1%}"
         numbers = (f"{score.accuracy:.1%}", interval, str(score.total))
-        table.add_row(escape(score.task), score.probe, score.weights, *numbers)
+        table.add_row(cell(score.task), score.probe, score.weights, *numbers)
     console().print(table)
     for each in scores.skipped:
         plain(f"skipped: {each['path']}: {each['reason']}")
@@ -57,12 +56,18 @@ def show_exported(done: "Exported", *, json: bool = False) -> None:
         plain(f"largest difference on random images: {done.difference:.2g}; largest output: {done.largest:.3g}")
     for remark in done.remarks:
         plain(remark)
-    plain(f"\n{done.snippet}")
+    for line in ("", *done.snippet.splitlines()):
+        plain(line)
     plain(f"{done.folder}")
 
 
-def show_conversion(done: "Conversion") -> None:
+def show_conversion(done: "Conversion", *, json: bool = False) -> None:
     """What was recognised, what was left out, and where the encoder is."""
+    if json:
+        about = {"layout": done.layout.name, "variables": done.taken, "parameters": done.parameters}
+        about |= {"feature_dim": done.encoder.feature_dim, "left_out": list(done.left_out), "folder": str(done.folder)}
+        print(as_text(about, indent=1))
+        return
     plain(f"recognised: {done.layout.title} ({done.layout.name})")
     plain(f"{done.taken} variables, {done.parameters:,} parameters, {done.encoder.feature_dim} features")
     for variable in done.left_out:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from json import dumps as as_text
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from vivi.console.base import Bar, console, plain
+from vivi.console.base import Bar, cell, console, plain
 from vivi.core.config import dump, fingerprint
 from vivi.core.rundir import RunFolder
 
@@ -30,7 +30,7 @@ def training_progress(experiment: "Experiment") -> Iterator[Callable[[dict[str, 
         Console(stderr=True).print(
             'TensorBoard is not installed: metrics.jsonl only (pip install "vivi\\[tensorboard]")'
         )
-    with Bar(escape(experiment.name), unit="steps") as bar:
+    with Bar(experiment.name, unit="steps") as bar:
 
         def show(line: dict[str, float]) -> None:
             bar.update(int(line["step"]), total=experiment.schedule.steps, text=training_text(line))
@@ -66,7 +66,7 @@ def show_presets(presets: Mapping[str, "Preset"], *, json: bool = False) -> None
         return
     table = Table("preset", "N x K x L", "what it learns from", "in the paper", box=None)
     for name, preset in presets.items():
-        table.add_row(escape(name), _step_size(preset.build()), escape(preset.about), preset.where)
+        table.add_row(cell(name), _step_size(preset.build()), cell(preset.about), preset.where)
     console().print(table)
     plain('All values of one: vivi presets "VIVI-Ex(4)"; whose they are: vivi presets "VIVI-Ex(4)" --explain')
 
@@ -88,14 +88,16 @@ def show_experiment(experiment: "Experiment") -> None:
     Console(stderr=True).print(f"fingerprint {fingerprint(experiment)}", highlight=False)
 
 
-def show_run(run: RunFolder, *, report: Path) -> None:
-    """The last line of metrics and where the report and the encoder are."""
+def show_run(run: RunFolder) -> None:
+    """The last line of metrics, where the report and the encoder are, and what to do next, to be copied."""
     lines = run.read_metrics()
     if lines:
         plain(f"step {int(lines[-1]['step'])}: {training_text(lines[-1])}")
-    plain(f"The report: {report}")
-    plain(f'In Python: encoder = vivi.load_encoder("{run.encoder}")')
-    plain(f"For timm, ONNX or a model hub: vivi export {run.encoder} --to timm|onnx|hf --out FOLDER")
+    plain(f"The report: {(run.path / 'report.html').resolve()}")
+    encoder = quote(str(run.encoder))
+    plain(f"On labelled images: vivi evaluate {encoder} --data IMAGES --out scores.json")
+    plain(f"In Python: encoder = vivi.load_encoder({as_text(str(run.encoder), ensure_ascii=False)})")
+    plain(f"For timm, ONNX or a model hub: vivi export {encoder} --to timm|onnx|hf --out FOLDER")
     plain(f"{run.encoder}")
 
 
@@ -106,9 +108,9 @@ def show_explained(experiment: "Experiment") -> None:
 
     values = explained(experiment)
     if console().is_terminal:
-        table = Table("value of --set", "", "from", "why", title=escape(experiment.name))
+        table = Table("value of --set", "", "from", "why", title=cell(experiment.name))
         for each in values:
-            table.add_row(escape(each.path), escape(each.value), each.whose, escape(each.note))
+            table.add_row(cell(each.path), cell(each.value), each.whose, cell(each.note))
         console().print(table)
     else:
         paths, texts = (max(map(len, column)) for column in zip(*((e.path, e.value) for e in values), strict=True))
@@ -122,7 +124,7 @@ def show_explained(experiment: "Experiment") -> None:
 @contextmanager
 def sweep_progress(experiment: "Experiment") -> Iterator[Callable[["SweepStep"], None]]:
     """A bar over the steps of all runs, for `vivi.sweep.sweep`."""
-    with Bar(f"{escape(experiment.name)}, sweep", unit="steps") as bar:
+    with Bar(f"{experiment.name}, sweep", unit="steps") as bar:
 
         def show(now: "SweepStep") -> None:
             steps = experiment.schedule.steps

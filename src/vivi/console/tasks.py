@@ -6,10 +6,9 @@ from dataclasses import asdict
 from json import dumps as as_text
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 
-from vivi.console.base import Bar, console, plain
+from vivi.console.base import Bar, cell, console, plain
 from vivi.core.errors import ViviError
 
 if TYPE_CHECKING:
@@ -33,9 +32,7 @@ def show_tasks(tasks: Sequence["Task"], *, found: Sequence["Found"] | None, json
     )
     for task, place in zip(tasks, here, strict=True):
         sizes = f"{task.sizes.train} / {task.sizes.val} / {task.sizes.test}"
-        table.add_row(
-            task.name, place, task.group, str(task.classes), sizes, f"{task.gigabytes:g}", escape(task.licence)
-        )
+        table.add_row(task.name, place, task.group, str(task.classes), sizes, f"{task.gigabytes:g}", cell(task.licence))
     console().print(table)
     if found is not None:
         _show_missing(found)
@@ -85,13 +82,15 @@ def check_progress() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda task, done, total: bar.update(done, total=total, text=task)
 
 
-def show_checked(checked: Sequence["Checked"]) -> None:
+def show_checked(checked: Sequence["Checked"], *, json: bool = False) -> None:
     """Each task with where it comes from, what to know about it, and what is wrong with it.
 
     Raises:
         ViviError: something is wrong.
     """
-    for each in checked:
+    if json:
+        print(as_text([_checked(each) for each in checked], indent=1))
+    for each in () if json else checked:
         plain(f"{each.task.name}: {'wrong' if each.problems else 'sound'} ({each.origin})")
         for problem in each.problems:
             plain(f"    wrong: {problem}")
@@ -100,4 +99,10 @@ def show_checked(checked: Sequence["Checked"]) -> None:
     wrong = [each.task.name for each in checked if each.problems]
     if wrong:
         raise ViviError(f"{len(wrong)} of {len(checked)} tasks are wrong: {', '.join(wrong)}")
-    plain(f"{len(checked)} of {len(checked)} tasks are sound")
+    if not json:
+        plain(f"{len(checked)} of {len(checked)} tasks are sound")
+
+
+def _checked(each: "Checked") -> dict[str, Any]:
+    about: dict[str, Any] = {"task": each.task.name, "origin": each.origin}
+    return {**about, "problems": list(each.problems), "remarks": list(each.remarks)}

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from json import dumps as as_text
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.table import Table
 
-from vivi.console.base import Bar, console, plain
+from vivi.console.base import Bar, cell, console, plain
 
 if TYPE_CHECKING:
     from vivi.transfer.vtab.judge import VtabProgress, VtabResults
@@ -31,8 +32,11 @@ def vtab_progress() -> Iterator[Callable[["VtabProgress"], None]]:
         yield show
 
 
-def show_plan(plan: "Plan") -> None:
+def show_plan(plan: "Plan", *, json: bool = False) -> None:
     """What a call would do."""
+    if json:
+        print(as_text(asdict(plan), indent=1))
+        return
     table = Table("", "", title="VTAB, nothing done yet", show_header=False)
     rows = [
         ("tasks", ", ".join(plan.tasks)),
@@ -42,22 +46,25 @@ def show_plan(plan: "Plan") -> None:
         ("time, from a measured step", _durations(*plan.seconds)),
     ]
     for name, value in rows:
-        table.add_row(name, escape(value))
+        table.add_row(name, cell(value))
     console().print(table)
     for line in plan.left_out:
         plain(f"left out, not whole: {line}")
     plain("Least and most, by which settings are chosen; the time is without reading images.")
 
 
-def show_vtab(found: "VtabResults") -> None:
+def show_vtab(found: "VtabResults", *, json: bool = False) -> None:
     """Accuracy of each task, means over complete groups, and what is missing or failed."""
+    if json:
+        print(as_text(found.record, indent=1))
+        return
     tasks: dict[str, dict[str, Any]] = found.record["tasks"]
     table = Table("task", "group", "test accuracy", "repeats", "setting", "test images")
     for task in tasks.values():
         repeats = " ".join(f"{each:.1%}" for each in task["repeats"])
         setting = ", ".join(f"{name} {value}" for name, value in task["setting"].items())
         accuracy = f"{task['accuracy']:.1%}{'' if task['is_official'] else ' *'}"
-        table.add_row(escape(task["title"]), task["group"], accuracy, repeats, escape(setting), str(task["total"]))
+        table.add_row(cell(task["title"]), cell(task["group"]), accuracy, repeats, cell(setting), str(task["total"]))
     console().print(table)
     for name, task in tasks.items():
         for remark in task["remarks"]:

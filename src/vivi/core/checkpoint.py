@@ -4,7 +4,9 @@ Step, experiment and the open log interval stand in the header of the tensors, s
 """
 
 import json
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -18,6 +20,7 @@ from vivi.core.run_state import RunState, Snapshot
 FORMAT = "vivi-checkpoint"
 VERSION = 1
 STATE, TENSORS = "state.json", "state.safetensors"
+_NAME = re.compile(r"step-(\d{8,})")
 
 
 def save_checkpoint(
@@ -53,20 +56,31 @@ def step_of(checkpoint: Path) -> int:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The whole checkpoints, oldest first."""
-    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+    """The whole checkpoints, oldest first; folders of other names, such as copies that somebody made, are none."""
+    found = (each for each in folder.iterdir() if _NAME.fullmatch(each.name)) if folder.is_dir() else ()
+    return sorted(found, key=step_of)
 
 
-def load_newest(folder: Path, state: RunState, *, fingerprint: str) -> bool:
+def load_newest(
+    folder: Path, state: RunState, *, fingerprint: str, say: Callable[[str], None] = lambda _: None
+) -> bool:
     """Bring `state` to the newest checkpoint that is undamaged; False when there is none at all.
+
+    Args:
+        folder: of the checkpoints of one run.
+        state: to be moved.
+        fingerprint: of the run's experiment.
+        say: told of each checkpoint that is passed over, and why.
 
     Raises:
         CheckpointError: there are checkpoints, but all are damaged or of another experiment.
     """
-    problems = []
+    problems: list[str] = []
     for path in reversed(checkpoints(folder)):
         try:
             load_checkpoint(path, state, fingerprint=fingerprint)
+            for problem in problems:
+                say(f"{problem}; going on from {path.name}")
             return True
         except CheckpointError as error:
             problems.append(str(error))

@@ -48,7 +48,10 @@ def joined_world(device: str = "auto") -> Iterator[World]:
         ConfigError: no such device, or several processes on a machine would share a GPU.
     """
     if not is_launched():
-        yield World.single(find_device(device))
+        alone = find_device(device)
+        if alone.index is not None:
+            torch.cuda.set_device(alone)  # or pinned memory would take a part of the first GPU
+        yield World.single(alone)
         return
     rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     ours = _local_device(device, local=local)
@@ -61,7 +64,7 @@ def joined_world(device: str = "auto") -> Iterator[World]:
     try:
         watch.begin(_store(size), seconds=seconds)
         control = dist.new_group(backend="gloo", timeout=limit)
-        world = World(rank=rank, size=size, device=ours, control=control, watch=watch)
+        world = World(rank=rank, size=size, device=ours, control=control, watch=watch, timeout=limit)
         yield world
         watch.at("end")
         world.barrier()  # a rank that leaves early would look to the others like one that was lost

@@ -8,7 +8,7 @@ from typing import Any
 
 from vivi.core.config import differences
 from vivi.core.errors import CheckpointError, ViviError
-from vivi.core.files import disk_full_named, read_json, remove_temporaries, write_json, write_text
+from vivi.core.files import TEMPORARY, disk_full_named, read_json, remove_temporaries, write_json, write_text
 
 FORMAT = "vivi-run"
 VERSION = 1
@@ -59,12 +59,13 @@ class RunFolder:
         """
         identity = {"format": FORMAT, "version": VERSION} | identity
         if not self.experiment.exists():
-            remove_temporaries(self.path)
-            others = [each.name for each in self.path.iterdir() if each.name != ".lock"] if self.path.exists() else []
-            if others:
+            found = [each.name for each in self.path.iterdir()] if self.path.exists() else []
+            others = [each for each in found if each != ".lock" and not each.startswith(TEMPORARY)]
+            if others:  # not ours, and so are temporary files in it
                 raise ViviError(
                     f"{self.path} is not empty and not a run (it holds {others[0]!r}): choose another --out"
                 )
+            remove_temporaries(self.path)
             write_json(self.experiment, identity)
             return False
         found = read_json(self.experiment)

@@ -8,6 +8,7 @@ process with the whole batch. How processes find each other stands in `vivi.core
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -31,6 +32,8 @@ class World:
     """A group on CPUs for flags and decisions, so that these never wait for a GPU; None: the default group."""
     watch: Watch = field(default_factory=Watch, compare=False)
     """Told where we are, and when we wait for the others."""
+    timeout: timedelta | None = None
+    """Of every group that is made; None: what the backend does."""
     _spans: dict[int, "Span"] = field(default_factory=dict, compare=False)
 
     @classmethod
@@ -144,7 +147,8 @@ class World:
         if self.size % ranks:
             raise ValueError(f"{self.size} processes do not split into groups of {ranks}")
         if ranks not in self._spans:
-            groups = [dist.new_group(list(range(first, first + ranks))) for first in range(0, self.size, ranks)]
+            members = [list(range(first, first + ranks)) for first in range(0, self.size, ranks)]
+            groups = [dist.new_group(each, timeout=self.timeout) for each in members]
             self._spans[ranks] = Span(groups[self.rank // ranks], self.watch)
         return self._spans[ranks]
 

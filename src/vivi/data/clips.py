@@ -232,4 +232,4 @@ def _what_is_possible(table: ShotTable, *, shots: int, frames: int) -> str:
         possible.append(f"K={shots} at L={most_frames} (--set sampling.frames={most_frames})")
     longest = int(table.length_S.max(initial=0))
     allowed = "the store allows " + " or ".join(possible) if possible else f"its longest shot has {longest} frames"
-    return f"{allowed}; or ingest with a higher --fps, or longer videos"
+    return f"{allowed}; or ingest with a higher --fps, or longer videos (vivi doctor STORE says what would help)"

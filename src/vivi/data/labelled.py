@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from vivi.core.config import config
-from vivi.core.errors import ViviError
+from vivi.core.errors import ConfigError, ViviError
 from vivi.core.to_device import to_device
 from vivi.data.augment import Augmentation
 from vivi.data.clips import SingleImages
@@ -151,6 +151,13 @@ class ImageLoader:
         damage: Damage | None = None,
         decode: JPEGDecoder | None = None,
     ) -> None:
+        count = len(labelled.images)
+        if count < settings.images_per_step and settings.share < 1:
+            raise ConfigError(
+                f"a share of {settings.share:g} of the labelled images are {count}, and a step needs "
+                f"{settings.images_per_step} different ones: give more images, a larger --set labelled.share, or --set "
+                f"labelled.images_per_step={count} (labelled.norm_group must divide it)"
+            )
         self._labels_V = np.array([image.label for image in labelled.images], dtype=np.int64)
         self._pipeline = Pipeline(
             ImageSource(labelled.root, [image.path for image in labelled.images]),

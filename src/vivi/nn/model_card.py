@@ -2,13 +2,17 @@
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from vivi.core.visible import visible
 from vivi.nn.classifier import FILE, Classifier
 from vivi.nn.encoder import Encoder, TimmForm
 
 CARD = "README.md"
+_MARKDOWN = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
+"""What would be markup; an underscore inside a word is none."""
 _FRONT = """\
 ---
 library_name: {library}
@@ -153,14 +157,9 @@ def onnx_card(name: str, *, about: Mapping[str, Any], snippet: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A name or value as text for Markdown: one line of visible characters, nothing that a browser takes for HTML."""
+    """A name or value as text for Markdown: one line of visible characters, without HTML, links and pictures."""
     line = " ".join(str(value).split())
-    return html.escape(visible(line), quote=False)
-
-
-def visible(text: str) -> str:
-    """`text` with every character that cannot be seen (controls, marks of direction) written as an escape."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return html.escape(_MARKDOWN.sub(r"\\\g<0>", visible(line)), quote=False)
 
 
 def front_matter(fields: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vivi.core.config import config
+from vivi.core.errors import ConfigError
 from vivi.nn.standardized import StandardizedConv2d
 
 TIMM_NORM_EPS = 1e-5
@@ -177,6 +178,7 @@ class GroupedBatchNorm(nn.Module):
 
         Raises:
             ValueError: in training, the batch does not divide into the norm groups of this pass.
+            ConfigError: in training, a norm group has a single number of each channel, which has no variance.
         """
         if not self.training:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
@@ -187,6 +189,11 @@ class GroupedBatchNorm(nn.Module):
             )
         if self.span is not None:
             return self._spanning(x, self.span)
+        if x.numel() == self.groups * x.shape[1]:
+            raise ConfigError(
+                "batch norm over a single number: a norm group has one picture, which the encoder has shrunk to one "
+                "pixel; set a larger norm_group, larger pictures (augmentation.crop.size), or encoder.norm=GroupNormWS"
+            )
         return self._at_once(x) if torch.compiler.is_compiling() else self._one_by_one(x)
 
     def _one_by_one(self, x: Tensor) -> Tensor:
@@ -214,13 +221,14 @@ class GroupedBatchNorm(nn.Module):
     def _spanning(self, x: Tensor, span: "Span") -> Tensor:
         """The whole batch and those of the other ranks of the span as one norm group."""
         wide = x if x.dtype == torch.float64 else x.float()
-        count = x.shape[0] * x.shape[2] * x.shape[3] * span.ranks
-        mean_C = span.summed(wide.sum((0, 2, 3))) / count
-        centred = wide - mean_C[:, None, None]
-        variance_C = span.summed(centred.square().sum((0, 2, 3))) / count
+        axes, inner = (0, *range(2, x.ndim)), [1] * (x.ndim - 2)
+        count = x.numel() // x.shape[1] * span.ranks
+        mean_C = span.summed(wide.sum(axes)) / count
+        centred = wide - mean_C.view(-1, *inner)
+        variance_C = span.summed(centred.square().sum(axes)) / count
         self._record(mean_C, variance_C * (count / max(count - 1, 1)))
         scale_C = torch.rsqrt(variance_C + self.eps) * self.weight
-        return (centred * scale_C[:, None, None] + self.bias[:, None, None]).to(x.dtype)
+        return (centred * scale_C.view(-1, *inner) + self.bias.view(-1, *inner)).to(x.dtype)
 
     def _record(self, means_C: Tensor, variances_C: Tensor) -> None:
         """Add the sums over the groups of a pass with gradient."""

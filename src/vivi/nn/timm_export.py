@@ -48,7 +48,7 @@ def export_timm(source: Path, *, out: Path) -> Exported:
         try:
             timm: Any = timm_library()
         except ConfigError:
-            remarks = ("timm is not installed here: the outputs were not compared",)
+            remarks = ("timm cannot be imported here: the outputs were not compared",)
         else:
             found = _same_in_timm(loaded, fresh, form=form, timm=timm)
     return Exported(

@@ -3,14 +3,17 @@
 import html
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from vivi.core.visible import visible
 from vivi.report.runs import Curve, Run
 from vivi.report.score_table import Column, ScoreTable
 
@@ -45,6 +48,8 @@ _FONT = "system-ui, sans-serif"
 _PANEL_WIDTH, _PANEL_HEIGHT = 3.3, 2.3
 _SMALLEST = 1e-7
 """Shares below this are the rounding of float32."""
+_DRAWN = 1000
+"""Points of a moving mean at most."""
 _SMOOTHED_FROM = 40
 """Curves of at least so many points are drawn faintly, with their moving mean over a tenth of them."""
 
@@ -152,20 +157,28 @@ def _intervals(panel: Axes, table: ScoreTable, *, columns: Sequence[Column]) -> 
 
 def _short(text: str, longest: int) -> str:
     """Text cut in its middle to leave room for the curves: names differ at their ends. The tables have it whole."""
+    text = visible(text)
     before, behind = longest // 2, (longest - 1) // 2
     return text if len(text) <= longest else f"{text[:before]}\N{HORIZONTAL ELLIPSIS}{text[-behind:]}"
 
 
 def moving_mean(curve: Curve, *, points: int) -> Curve:
-    """The mean of each value and the `points` - 1 before it, as far as there are that many."""
-    values = [curve.values[max(0, end - points) : end] for end in range(1, len(curve.values) + 1)]
-    return Curve(steps=curve.steps, values=tuple(sum(window) / len(window) for window in values))
+    """The mean of a value and the `points` - 1 before it, as far as there are that many.
+
+    Of a long curve _DRAWN places that are spread evenly are kept, the last one among them.
+    """
+    values, every = np.asarray(curve.values), -(-len(curve.values) // _DRAWN)
+    ends = range(len(values), 0, -every)[::-1]
+    means = tuple(float(values[max(0, end - points) : end].mean()) for end in ends)
+    return Curve(steps=tuple(curve.steps[end - 1] for end in ends), values=means)
 
 
 def inline_svg(figure: Figure, *, key: str, label: str) -> str:
     """A figure as an <svg> element whose ids all begin with `key`; the same figure gives the same text."""
     text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    with warnings.catch_warnings():  # a letter that this font lacks stays text, the reader's own font has it
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     return inlined(text.getvalue(), key=key, label=label)
 
 
@@ -190,4 +203,4 @@ def _opening(tag: str, *, label: str) -> str:
     width = re.search(r'width="([\d.]+)pt"', tag)
     assert box is not None and width is not None
     pixels = float(width[1]) * 4 / 3
-    return f'<svg {box[0]} role="img" aria-label="{html.escape(label)}" style="max-width:{pixels:.0f}px">'
+    return f'<svg {box[0]} role="img" aria-label="{html.escape(visible(label))}" style="max-width:{pixels:.0f}px">'

@@ -1,5 +1,6 @@
 """Run folders as the report sees them: name, settings, chance levels and curves."""
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,9 @@ from vivi.core.rundir import FORMAT, VERSION, RunFolder
 from vivi.report.names import Label, path_marks, tell_apart, written
 from vivi.report.results_files import find_results
 from vivi.report.scores import is_scores
+
+_LAST_STEP = 2**53
+"""Steps from here on are no steps of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def read_run(path: Path) -> Run:
     if (record.get("format"), record.get("version")) != (FORMAT, VERSION):
         raise ViviError(f"{path} is not a run folder of this version of vivi (version {VERSION})")
     try:
-        lines = tuple(folder.read_metrics())
+        lines = _log(folder.metrics)
         settings = dict(record["experiment"])
         return Run(
             path=path, name=str(settings["name"]), settings=settings, lines=lines, done=folder.done.exists(),
@@ -81,6 +85,28 @@ def read_run(path: Path) -> Run:
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise ViviError(f"{path}: the run's files are damaged ({type(error).__name__}: {error})") from error
+
+
+def _log(metrics: Path) -> tuple[Mapping[str, float], ...]:
+    """The whole lines of a log; one that a run has begun to write is left out.
+
+    Raises:
+        ViviError: a line is damaged; the text names it.
+    """
+    lines = metrics.read_bytes().split(b"\n")[:-1] if metrics.is_file() else []
+    return tuple(_line(line, where=f"{metrics}, line {number}") for number, line in enumerate(lines, start=1))
+
+
+def _line(text: bytes, *, where: str) -> Mapping[str, float]:
+    try:
+        line = json.loads(text)
+        numbers = all(isinstance(value, int | float) for value in line.values())
+        sound = numbers and 0 <= int(line["step"]) <= _LAST_STEP
+    except (ValueError, OverflowError, AttributeError, KeyError, RecursionError):
+        sound = False
+    if not sound:
+        raise ViviError(f"{where} is damaged: an object of numbers with a step was expected; remove this line")
+    return {str(key): value for key, value in line.items()}
 
 
 def _spectrum(folder: RunFolder) -> tuple[float, ...]:

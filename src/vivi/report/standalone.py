@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Callable, Mapping
 from importlib import metadata, resources
 from pathlib import Path
@@ -12,8 +13,11 @@ from markupsafe import Markup
 
 from vivi import __version__
 from vivi.core.files import check_output, write_text
+from vivi.core.visible import visible
 
 _STYLE = "style.css"
+_SPACES = re.compile("([\n\N{NO-BREAK SPACE}\N{THIN SPACE}]+)")
+"""What is not visible and may stand in a page: the ends of lines, and the spaces of numbers."""
 _SHOWN_VERSIONS = ("torch", "numpy", "av", "opencv-python-headless", "simplejpeg", "scikit-learn", "matplotlib")
 
 
@@ -38,11 +42,23 @@ def write_page(out: Path, *, package: str, template: str, **values: Any) -> Path
 def render(
     *, package: str, template: str, filters: Mapping[str, Callable[..., Any]] | None = None, **values: Any
 ) -> str:
-    """The page as HTML; everything that is not markup of this package is escaped. `filters` are more of Jinja's."""
-    jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    """The page as HTML; everything that is not markup of this package is escaped. `filters` are more of Jinja's.
+
+    Characters that nobody sees, or that turn the direction of writing, are shown as escapes.
+    """
+    jinja = Environment(
+        autoescape=True, finalize=_seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     jinja.filters.update(thousands=thousands, seconds=seconds, **(filters or {}))
     text = resources.files(package).joinpath(template).read_text(encoding="utf-8")
     return jinja.from_string(text).render(style=style_sheet(), environment=environment(), **values)
+
+
+def _seen(value: Any) -> Any:
+    """What stands in the page for a value: texts are made visible, markup and all else is left."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(part if number % 2 else visible(part) for number, part in enumerate(_SPACES.split(value)))
 
 
 def style_sheet() -> Markup:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 
+from vivi.core.visible import visible
 from vivi.report.tables import LEGEND, Entry, Table, Whose
 
 _LATEX = {
@@ -95,9 +96,9 @@ def _latex_cell(entry: Entry, whose: Whose, *, signed: bool) -> str:
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", visible(" ".join(text.split())))
 
 
 def _latex(text: str) -> str:
     """Text that LaTeX shows as it is, on one line."""
-    return "".join(_LATEX.get(each, each) for each in " ".join(text.split()))
+    return "".join(_LATEX.get(each, each) for each in visible(" ".join(text.split())))

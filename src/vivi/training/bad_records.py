@@ -68,10 +68,10 @@ class BadRecords:
         self._learn_from(told_by_all(self._news(), world=self._world))
         return self._world.any(flag)
 
-    def note_alone(self) -> None:
-        """Note what this rank found, without the others: the run ends with an error."""
-        if self._world.is_first:
-            self._learn_from([self._news()])
+    def note_all(self) -> None:
+        """Note what every rank found since the last exchange: the run ends with an error."""
+        if self._damage.limit:
+            self._learn_from(told_by_all(self._news(), world=self._world))
 
     def _news(self) -> str:
         return json.dumps([_line(step, record) for step, record in self._damage.take()])

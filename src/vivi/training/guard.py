@@ -1,12 +1,13 @@
 """Steps whose loss or gradient is not finite: noted with the ids of their samples, so that one can look at them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from vivi.core.errors import ViviError
-from vivi.core.files import disk_full_named
+from vivi.core.files import disk_full_named, read_text, write_text
 from vivi.core.rundir import RunFolder
 from vivi.core.world import World
 from vivi.training.inputs import Inputs, StepInput
@@ -24,11 +25,15 @@ class Guard:
         run: where bad steps are noted.
         world: all ranks call `watch` and `diverged` alike; the first one writes.
         limit: so many steps in a row may be left out.
+        first_step: where the run begins or goes on; what was noted behind it is dropped, and found again, and steps
+            noted just before it count among those in a row. None: nothing is looked at.
     """
 
-    def __init__(self, run: RunFolder, *, world: World, limit: int) -> None:
+    def __init__(self, run: RunFolder, *, world: World, limit: int, first_step: int | None = None) -> None:
         self._run, self._world, self._limit = run, world, limit
         self._in_a_row = 0
+        if first_step is not None:
+            self._in_a_row = int(world.decided_by_first(lambda: _cut(run.path / BAD_STEPS, first_step=first_step)))
 
     def watch(self, result: StepResult, batch: StepInput, *, step: int) -> None:
         """Take note of update number `step` if it was left out.
@@ -69,3 +74,23 @@ class Guard:
         file = self._run.path / BAD_STEPS
         with disk_full_named(file), file.open("a") as lines:
             lines.write(json.dumps({"step": step, **facts}) + "\n")
+
+
+def _cut(file: Path, *, first_step: int) -> int:
+    """Keep the whole lines of steps before `first_step`; how many steps in a row they name, up to that one.
+
+    Raises:
+        ViviError: the file is not what was written.
+    """
+    if not file.exists():
+        return 0
+    text = read_text(file)
+    try:
+        lines = {line: int(json.loads(line)["step"]) for line in text[: text.rfind("\n") + 1].splitlines(keepends=True)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ViviError(f"{file} is damaged ({error}): move it away") from error
+    kept = {line: step for line, step in lines.items() if step < first_step}
+    if "".join(kept) != text:
+        write_text(file, "".join(kept))
+    noted = set(kept.values())
+    return next(count for count in range(first_step + 1) if first_step - 1 - count not in noted)

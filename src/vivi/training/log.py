@@ -22,6 +22,8 @@ class Log:
 
     writer: tuple[Monitor, Spikes] | None
     progress: Progress
+    knn_every: int | None
+    """Steps between kNN accuracies, which only the first rank has; None where none is asked for."""
 
     @classmethod
     @contextmanager
@@ -31,20 +33,24 @@ class Log:
         *,
         first_step: int,
         knn: OnlineKNN | None,
+        knn_every: int | None,
         spikes: Callable[[], Spikes],
         world: World,
         progress: Progress,
     ) -> Iterator[Self]:
         """Open the log of `run` behind `first_step`; `spikes` is called on the first rank."""
         if not world.is_first:
-            yield cls(None, progress)
+            yield cls(None, progress, knn_every)
             return
         with Monitor(run, first_step=first_step, knn=knn) as monitor:
-            yield cls((monitor, spikes()), progress)
+            yield cls((monitor, spikes()), progress, knn_every)
 
     def due(self, step: int) -> bool:
-        """Whether a line is wanted after so many steps, besides those of the log's pace."""
-        return self.writer is not None and self.writer[0].due(step)
+        """Whether a line is wanted after so many steps, besides those of the log's pace.
+
+        The same on every rank: whoever reads its losses may find that they have diverged, and all ranks must then.
+        """
+        return self.knn_every is not None and step % self.knn_every == 0
 
     def write(self, meter: Meter, *, state: TrainState, last: bool) -> None:
         """Read the interval, and write its line; waits for the device.

@@ -1,9 +1,8 @@
 """A pretraining run from its first step to its encoder folder: owns time, the log and the checkpoints."""
 
 import dataclasses
-import time
-from collections.abc import Callable, Generator
-from contextlib import closing, nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from vivi import __version__
 from vivi.core.checkpoint import load_newest
 from vivi.core.checkpoint_writer import CheckpointWriter
 from vivi.core.config import dump, fingerprint
-from vivi.core.errors import ConfigError, InterruptedRunError, ViviError
+from vivi.core.errors import ConfigError, InterruptedRunError
 from vivi.core.files import locked, write_json
 from vivi.core.rundir import RunFolder
 from vivi.core.signals import StopWish, stop_on_signals
@@ -25,19 +24,20 @@ from vivi.nn.encoder_pass import EncoderPass, Precision, compiler_named, exact_f
 from vivi.nn.recompute import recompute_blocks
 from vivi.training.bad_records import BadRecords
 from vivi.training.chunks import check_chunks
+from vivi.training.feed import timed
 from vivi.training.finish import export
 from vivi.training.guard import Guard
 from vivi.training.initial import initial_weights
-from vivi.training.inputs import Inputs, StepInput
+from vivi.training.inputs import Inputs
 from vivi.training.log import Log, Progress
-from vivi.training.memory import fitting_chunks
+from vivi.training.memory import fitting_chunks, memory_named
 from vivi.training.meter import CHECKED, DivergedError, Meter, check_features, check_network
 from vivi.training.monitor import OnlineKNN
 from vivi.training.precision import chosen_precision, recorded
-from vivi.training.spectrum import write_spectrum
+from vivi.training.saving import Saver
 from vivi.training.spikes import Spikes
 from vivi.training.state import TrainState
-from vivi.training.step import StepResult, train_step
+from vivi.training.step import train_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class RunOptions:
     spikes: float = 10.0
     """So many median absolute deviations above the lines before, a line of the log is a loss spike; 0: none is."""
     milestone: int = 0
-    """Checkpoints of steps that are multiples of this are kept for ever; 0: the newest two alone."""
+    """Steps that are multiples of this have a checkpoint too, which is kept for ever; 0: the newest two alone."""
     knn: Path | None = None
     """A labelled image folder for the online kNN accuracy."""
     knn_every: int = 500
@@ -84,6 +84,7 @@ class RunOptions:
             raise ConfigError("--memory: give it with --chunks auto, and more than 0 gigabytes")
         for name, least in (
             ("workers", 1),
+            ("chunks", 1),
             ("log_every", 1),
             ("save_every", 1),
             ("knn_every", 1),
@@ -92,8 +93,8 @@ class RunOptions:
             ("bad_records", 0),
             ("spikes", 0),
         ):
-            if getattr(self, name) < least:
-                raise ConfigError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {least}")
+            if (value := getattr(self, name)) is not None and not value >= least:
+                raise ConfigError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
 
 
 @exact_float32()
@@ -156,12 +157,16 @@ def pretrain(
             )
         ):
             return run
-        if restore(run, state, fingerprint=fingerprint(experiment), world=world):
+        if restore(run, state, fingerprint=fingerprint(experiment), world=world, say=say):
             progress({"step": state.step})
+        every = None if options.knn is None else options.knn_every
         spikes = partial(Spikes, run, inputs=inputs, deviations=options.spikes, first_step=state.step, say=say)
         with (
-            Log.of(run, first_step=state.step, knn=knn, spikes=spikes, world=world, progress=progress) as log,
+            Log.of(
+                run, first_step=state.step, knn=knn, knn_every=every, spikes=spikes, world=world, progress=progress
+            ) as log,
             compiler_named(),
+            memory_named(experiment, chunks=options.chunks or 1, world=world),
         ):
             try:
                 _train(state, experiment=experiment, inputs=inputs, run=run, options=options, log=log, wish=wish)
@@ -172,15 +177,24 @@ def pretrain(
     return run
 
 
-def restore(run: RunFolder, state: TrainState, *, fingerprint: str, world: World) -> bool:
+def restore(
+    run: RunFolder,
+    state: TrainState,
+    *,
+    fingerprint: str,
+    world: World,
+    say: Callable[[str], None] = lambda _: None,
+) -> bool:
     """Bring the state of every rank to rank 0's newest checkpoint; False when there is none.
+
+    `say` is told of newer ones that are damaged and passed over.
 
     Raises:
         CheckpointError: there are checkpoints, but none can be used.
     """
 
     def load() -> list[Any] | None:
-        found = load_newest(run.checkpoints, state, fingerprint=fingerprint)
+        found = load_newest(run.checkpoints, state, fingerprint=fingerprint, say=say)
         run.cut_metrics(state.step)
         return [state.step, state.interval, state.with_momentum()] if found else None
 
@@ -232,26 +246,21 @@ def _train(
 ) -> None:
     steps, world, first = experiment.schedule.steps, options.world, state.step
     meter = Meter(state.interval)
-    identity = fingerprint(experiment)
-    writer = CheckpointWriter(run.checkpoints, fingerprint=identity, milestone=options.milestone)
-    guard = Guard(run, world=world, limit=options.bad_steps)
+    writer = CheckpointWriter(run.checkpoints, fingerprint=fingerprint(experiment), milestone=options.milestone)
+    guard = Guard(run, world=world, limit=options.bad_steps, first_step=first)
     records = BadRecords(run, world=world, damage=inputs.damage)
-
-    def save(result: StepResult | None = None) -> None:
-        meter.check_finite(state.step)
-        state.interval = meter.sums()
-        if world.is_first:
-            writer.save(state)
-            write_spectrum(run, step=state.step, result=result)
+    saver = Saver(run, state, writer, world, paces=(options.save_every, options.milestone, steps))
 
     def at_failure() -> None:
-        records.note_alone()
+        records.note_all()
         if state.step > first:
-            save()
+            with suppress(DivergedError):  # then it is not worth saving; bad data is what ends the run
+                saver.save(meter)
+        saver.settle()
 
     source = inputs.batches(first, steps, world=world, workers=options.workers)
     world.watch.at("waiting for data", step=first + 1)
-    with writer, closing(_timed(source, at_failure=at_failure)) as batches:
+    with writer, closing(timed(source, world=world, at_failure=at_failure)) as batches:
         for batch, waited in batches:
             result = train_step(
                 state,
@@ -270,12 +279,12 @@ def _train(
             if state.step % options.log_every == 0 or log.due(state.step) or last:
                 log.write(meter, state=state, last=last)
                 meter = Meter()
-            if state.step % options.save_every == 0 or last or stopping or records.are_too_many:
+            if saver.is_due() or stopping or records.are_too_many:
                 check_features(state, batch.pictures(CHECKED))
-                save(result)
-            records.check(before=writer.wait)
+                saver.save(meter, result=result)
+            records.check(before=saver.settle)
             if stopping and not last:
-                writer.wait()
+                saver.settle()
                 raise InterruptedRunError(
                     f"stopped and saved at step {state.step} of {steps} in {run.path}: the same command goes on"
                 )
@@ -284,19 +293,6 @@ def _train(
 
 def _online_knn(experiment: Experiment, *, folder: Path, every: int) -> OnlineKNN:
     return OnlineKNN(folder, every=every, size=experiment.image_size, seed=SPLIT_SEED)
-
-
-def _timed(batches: Generator[StepInput], *, at_failure: Callable[[], None]) -> Generator[tuple[StepInput, float]]:
-    """Each batch with the seconds that the loop waited for it; `at_failure` is called before bad data ends the run."""
-    with closing(batches):
-        began = time.monotonic()
-        try:
-            for batch in batches:
-                yield batch, time.monotonic() - began
-                began = time.monotonic()
-        except ViviError:
-            at_failure()
-            raise
 
 
 def _identity(experiment: Experiment, inputs: Inputs, begun_with: str | None) -> dict[str, object]:

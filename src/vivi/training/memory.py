@@ -5,7 +5,8 @@ memory is what the machine has free.
 """
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from vivi.core.errors import ConfigError
+from vivi.core.errors import ConfigError, ViviError
 from vivi.core.launch import processes_here
 from vivi.core.world import World
 from vivi.data.records import ImageBatch, VideoBatch
@@ -98,6 +99,25 @@ def needed(state: TrainState, *, experiment: Experiment, world: World, chunks: S
     batch = 3 * experiment.frames_per_step * frames**2
     batch += 0 if images is None else 3 * images.images_per_step * images.views * images.augmentation.crop.size**2
     return Need(fixed=weights + BATCHES * batch // world.size + losses, parts=parts)
+
+
+@contextmanager
+def memory_named(experiment: Experiment, *, chunks: int, world: World) -> Iterator[None]:
+    """Within the block a GPU whose memory is full is an error that names the flags that save memory.
+
+    Raises:
+        ViviError: it is full.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        more = [str(each) for each in legal_chunks(experiment, world=world) if each > chunks]
+        split = f"--chunks auto or {', '.join(more)}, " if more else ""
+        first = (str(error).strip().splitlines() or ["no more is said"])[0]
+        raise ViviError(
+            f"a step in {chunks} parts does not fit the memory of {world.device} ({first}): give {split}--recompute, "
+            "more processes, or a smaller batch; all but a smaller batch goes on with the same run"
+        ) from error
 
 
 def spent_bytes(forward: Callable[[], T], backward: Callable[[T], None], *, device: torch.device) -> int:

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch import Tensor
 import vivi
 from vivi.core.config import differences
 from vivi.core.errors import ViviError
-from vivi.core.files import locked, read_json, remove_temporaries, write_json, write_text
+from vivi.core.files import TEMPORARY, locked, read_json, remove_temporaries, write_json, write_text
 from vivi.data.image_file import PREPROCESSING
 from vivi.data.store import ShotStore
 from vivi.nn.export import LoadedEncoder, load_encoder
@@ -106,11 +107,20 @@ def embed(
         source = Stored(store=ShotStore.open(store), per=per, size=size, batch=batch)
     trained.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     with locked(work):
+        _remove_stale(out)
         _begin(work, source, trained=trained, batch=batch)
         _work_off(work, source, _encoder(trained, device=device), progress=progress)
         summary = _finish(work, source, trained=trained, out=out)
         shutil.rmtree(work)
     return summary
+
+
+def _remove_stale(out: Path) -> None:
+    """Delete what a killed call had written of the whole file; nobody else writes it while OUT.parts is ours."""
+    unfinished = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]+-[0-9]+-{re.escape(out.name)}(\.csv)?")
+    for each in list(out.parent.iterdir()):
+        if unfinished.fullmatch(each.name):
+            each.unlink(missing_ok=True)
 
 
 def _encoder(trained: LoadedEncoder, *, device: torch.device | str) -> Encode:
