@@ -85,6 +85,14 @@ def test_knn_weights_and_scale() -> None:
     assert knn(train_ND, labels_N=labels_N, test_MD=test_MD, k=3, temperature=10).item() == 2
 
 
+def test_knn_at_a_temperature_at_which_single_votes_would_be_infinite() -> None:
+    """Class 2 has the nearest example and, at this temperature, nearly all votes."""
+    angles = torch.tensor([0.3, 0.1, 0.2])
+    train_ND, labels_N = torch.stack([angles.cos(), angles.sin()], dim=1), torch.tensor([0, 2, 1])
+    test_MD = torch.tensor([[1.0, 0.0]])
+    assert knn(train_ND, labels_N=labels_N, test_MD=test_MD, k=3, temperature=0.001).item() == 2
+
+
 def test_knn_of_collapsed_and_zero_features_is_defined() -> None:
     labels_N = torch.arange(30) % 3
     for train_ND in (torch.ones(30, 4), torch.zeros(30, 4)):

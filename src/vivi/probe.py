@@ -15,6 +15,8 @@ from vivi.core.errors import ViviError
 
 NEIGHBOURS = 20
 TEMPERATURE = 0.07
+_LARGEST_POWER = 600.0
+"""The exponential of more than 709 is infinite in float64, and infinite votes name whatever class comes first."""
 
 
 @torch.inference_mode()
@@ -134,7 +136,10 @@ def knn(
     """
     similarities_MK, positions_MK = nearest(train_ND, test_MD=test_MD, k=k, chunk=chunk)
     votes_MC = torch.zeros(len(test_MD), int(labels_N.max()) + 1, dtype=torch.float64)
-    weights_MK = (similarities_MK.double() / temperature).exp().to(votes_MC.device)
+    powers_MK = similarities_MK.double() / temperature
+    if powers_MK.numel() and float(powers_MK.max()) > _LARGEST_POWER:  # a small temperature; only shares count
+        powers_MK = powers_MK - powers_MK.max(dim=1, keepdim=True).values
+    weights_MK = powers_MK.exp().to(votes_MC.device)
     votes_MC.scatter_add_(1, labels_N[positions_MK].to(votes_MC.device), weights_MK)
     return votes_MC.argmax(dim=1)
 

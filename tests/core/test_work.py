@@ -186,7 +186,8 @@ def test_workers_end_with_their_parent(name: str, units: ModuleType, tmp_path: P
         list(run_units(units_under_test.act, units=[Unit(str(n), argument, 60.0) for n in range(2)], workers=2))
     """
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "modules")}
-    command = [sys.executable, "-c", textwrap.dedent(script)]
+    asking = f"import signal; signal.signal(signal.{name}, signal.default_int_handler)\n" if name == "SIGINT" else ""
+    command = [sys.executable, "-c", asking + textwrap.dedent(script)]  # a shell's background jobs ignore SIGINT
     parent = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     _wait_until(lambda: len(_pids(tmp_path / "pids")) == 2)
     parent.send_signal(getattr(signal, name))

@@ -47,7 +47,7 @@ OPENED = "browse store"
 WAITING = {
     "convert BiT-S-R50x1.npz ": "BiT-S-R50x1.npz does not exist",
     "vtab timm:resnet50 ": "the weights of timm's resnet50 are not here and nothing is downloaded|torchvision",
-    "robust run/encoder ": "imagenet_vid_ytbb_robust has no metadata/pmsets.json",
+    "robust run/encoder ": "imagenet-vid-robust has no metadata/pmsets.json",
     "detect run/encoder ": "VOCdevkit/VOC2007|torchvision",
 }
 """How lines begin that need a download, and what they say where it is not there."""

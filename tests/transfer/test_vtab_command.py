@@ -10,14 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from tests.reference.tiny_networks import FLAT
 
 from vivi import cli
 from vivi.api.benchmarks import asked_protocol, engine_options
 from vivi.console.vtab import duration, means
-from vivi.core.errors import ViviError
+from vivi.core.cluster import RayEngine
+from vivi.core.errors import ConfigError, ViviError
 from vivi.transfer.vtab.modes import LinearProbe
-from vivi.transfer.vtab.plan import plan
+from vivi.transfer.vtab.plan import _devices, plan
 from vivi.transfer.vtab.protocol import VtabProtocol
 from vivi.transfer.vtab.runs import Run
 from vivi.transfer.vtab.study import TaskFacts
@@ -142,6 +144,8 @@ def test_flags_make_a_protocol() -> None:
     assert (protocol.version, protocol.examples, protocol.mode) == (1, "full", LinearProbe())
     assert (protocol.steps, protocol.repeats, protocol.shared_setting) == ((250, 1000), 5, True)
     assert asked_protocol(2, "1000", "finetune", steps_scale=1.0, assignments=[]) == VtabProtocol()
+    with pytest.raises(ConfigError, match="examples"):
+        asked_protocol(2, "some", "finetune", steps_scale=1.0, assignments=[])
 
 
 def test_where_runs_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +153,16 @@ def test_where_runs_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ViviError, match=r"pip install 'vivi\[ray\]'"):
         engine_options("ray", device="cpu", jobs=None)
+    with pytest.raises(ConfigError, match=r"--device cuda:1: a run on a cluster has one GPU, which Ray chooses"):
+        engine_options("ray", device="cuda:1", jobs=None)
+    monkeypatch.setattr(RayEngine, "resources", lambda _: {"CPU": 8.0})
+    with pytest.raises(ConfigError, match="the Ray cluster has no GPU; legal here: auto, cpu"):
+        engine_options("ray", device="cuda", jobs=None)
+    found = engine_options("ray", device="auto", jobs=None)
+    assert (found["engine"], found["jobs"], found["threads"]) == (RayEngine(), 8, 1)
+    monkeypatch.setattr(RayEngine, "resources", lambda _: {"CPU": 8.0, "GPU": 4.0})
+    found = engine_options("ray", device="cuda", jobs=None)
+    assert (found["engine"], found["jobs"], found["threads"]) == (RayEngine(gpus=1.0), 4, 8)
 
 
 def facts(**sizes: int) -> TaskFacts:
@@ -177,6 +191,11 @@ def test_a_plan_depends_on_which_settings_are_chosen(colours: Path, tmp_path: Pa
     assert (found.least.trained, found.most.trained) == ((sweep + 3 * 2) * batch, (sweep + 3 * 8) * batch)
     assert 0 < found.seconds[0] < found.seconds[1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_counts_on_no_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [_devices(torch.device(name)) for name in ("cpu", "cuda", "cuda:1")] == [1, 2, 1]
 
 
 @pytest.mark.parametrize(

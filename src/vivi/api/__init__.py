@@ -1,8 +1,8 @@
 """What Python programs call: a function for each verb of the command line, under its name.
 
 `vivi.api.ingest`, `vivi.api.report` and so on take the flags of the verb, with their names and defaults; the first
-argument may stand without its name. `vivi.api.store` and `vivi.api.tasks` hold the verbs of these two groups. `import
-vivi` shows all whose name is no folder of the package. Importing this folder is quick: torch and all else is imported
+argument may stand without its name. `vivi.api.store` and `vivi.api.tasks` hold the verbs of these two groups. `vivi`
+itself has all whose name is no folder or file of the package. Importing this is quick: torch and all else is imported
 when a function is called.
 """
 

@@ -171,7 +171,7 @@ def asked_protocol(
     steps = tuple(max(1, round(each * steps_scale)) for each in VtabProtocol().steps)
     values = {
         "version": version,
-        "examples": "full" if examples == "full" else int(examples),
+        "examples": int(examples) if str(examples).isdecimal() else examples,
         "mode": MODES[mode],
         "steps": steps,
     }
@@ -182,14 +182,21 @@ def engine_options(engine: str, *, device: str, jobs: int | None) -> dict[str, A
     """The arguments of `vivi.transfer.vtab.judge.vtab` that say where runs are done.
 
     Raises:
-        ViviError: no such device here, or no Ray cluster.
+        ViviError: no such device, or no Ray cluster.
     """
     from vivi.core.cluster import RayEngine
+    from vivi.core.errors import ConfigError
     from vivi.core.world import find_device
 
     if engine == "local":
         find_device(device)
         return {"jobs": jobs}
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(
+            f"--device {device}: a run on a cluster has one GPU, which Ray chooses; legal: auto, cpu, cuda"
+        )
     on_gpu = device != "cpu" and RayEngine().resources().get("GPU", 0.0) >= 1
+    if device == "cuda" and not on_gpu:
+        raise ConfigError("--device cuda: the Ray cluster has no GPU; legal here: auto, cpu")
     ray = RayEngine(gpus=1.0 if on_gpu else 0.0)
     return {"engine": ray, "jobs": jobs or max(1, ray.capacity()), "threads": _RAY_THREADS if on_gpu else 1}

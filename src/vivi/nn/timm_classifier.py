@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from vivi.core.errors import CheckpointError, ConfigError
+from vivi.nn.timm_library import timm_library
 
 FOLDER = "local-dir:"
 """What stands before a folder that timm saved."""
@@ -120,19 +121,3 @@ def _cached(repository: str) -> str | None:
 
     found = try_to_load_from_cache(repository, _WEIGHTS)
     return found if isinstance(found, str) else None
-
-
-def timm_library() -> Any:
-    """The package timm.
-
-    Raises:
-        ConfigError: it cannot be imported.
-    """
-    try:
-        import timm  # here, so that nothing else needs it
-        import timm.data
-    except (ImportError, RuntimeError) as error:  # torchvision, which timm needs, raises either
-        raise ConfigError(
-            f"a model of timm needs the package timm, which cannot be imported ({error}): pip install 'vivi[timm]'"
-        ) from error
-    return timm

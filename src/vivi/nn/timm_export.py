@@ -15,7 +15,8 @@ from vivi.nn.encoder import TimmForm
 from vivi.nn.export import CONFIG, WEIGHTS, LoadedEncoder, load_encoder
 from vivi.nn.exported import Compared, Exported, check_place, compared
 from vivi.nn.model_card import CARD, model_card
-from vivi.nn.timm_classifier import from_folder, timm_library
+from vivi.nn.timm_classifier import from_folder
+from vivi.nn.timm_library import timm_library
 
 _TO = "timm"
 _SNIPPET = """\

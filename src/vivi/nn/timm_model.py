@@ -19,6 +19,7 @@ from vivi.core.config import config
 from vivi.core.errors import ConfigError
 from vivi.nn.encoder import Encoder, TimmForm
 from vivi.nn.norm import GroupedBatchNorm
+from vivi.nn.timm_library import timm_library
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _DROP = re.compile(r"(?i).*drop.*")
@@ -103,17 +104,6 @@ class GroupedBatchNormAct(GroupedBatchNorm):
         return self.act(self.drop(super().forward(x)))  # type: ignore[no-any-return]
 
 
-def _timm() -> Any:
-    try:
-        import timm  # here, so that nothing else needs it
-        import timm.layers
-    except (ImportError, RuntimeError) as error:  # torchvision, which timm needs, raises either
-        raise ConfigError(
-            f"TimmModel needs the package timm, which cannot be imported ({error}): pip install 'vivi[timm]'"
-        ) from error
-    return timm
-
-
 def _arguments(model: TimmModel) -> dict[str, Any]:
     """Keyword arguments of the timm model, JSON values."""
     size = {} if model.image_size is None else {"img_size": model.image_size}
@@ -128,7 +118,7 @@ def _value(text: str) -> Any:
 
 
 def _create(model: TimmModel) -> nn.Module:
-    timm = _timm()
+    timm = timm_library()
     if not timm.is_model(model.name):
         near = difflib.get_close_matches(model.name, timm.list_models(), n=3)
         hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() names them"
@@ -165,7 +155,7 @@ def _swapped(model: nn.Module) -> nn.Module:
 
 
 def _ours(layer: Any) -> GroupedBatchNorm:
-    with_act = _timm().layers.BatchNormAct2d
+    with_act = timm_library().layers.BatchNormAct2d
     settings = {"momentum": layer.momentum, "eps": layer.eps}
     if not layer.affine or not layer.track_running_stats or layer.momentum is None:
         raise ConfigError(f"a batch norm without parameters or running averages cannot be in norm groups: {layer}")

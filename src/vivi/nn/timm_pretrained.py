@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from vivi.nn.timm_classifier import from_cache, from_folder, timm_library
+from vivi.nn.timm_classifier import from_cache, from_folder
+from vivi.nn.timm_library import timm_library
 
 _SPREAD = (0.5, 0.5, 0.5)
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -92,6 +92,10 @@ def embed(
             finite, or OUT.parts is of another call.
     """
     check_kind(out)
+    if batch < 1:
+        raise ViviError(f"batch is {batch}: it must be at least 1")
+    if per not in get_args(Per):
+        raise ViviError(f"per is {per!r}: legal are {', '.join(get_args(Per))}")
     work = out.with_name(f"{out.name}.parts")
     trained = load_encoder(encoder)
     size = trained.image_size
@@ -146,9 +150,8 @@ def _begin(work: Path, source: Source, *, trained: LoadedEncoder, batch: int) ->
         "inputs": hashlib.sha256(as_json(source.state).encode()).hexdigest()[:12],
         **source.about,
     }
-    remove_temporaries(work)
     if not (work / _JOB).exists():
-        others = sorted({each.name for each in work.iterdir()} - {".lock"})
+        others = sorted(each.name for each in work.iterdir() if not each.name.startswith((".lock", TEMPORARY)))
         if others:
             raise ViviError(f"{work} is not empty and was not begun by vivi embed (it holds {others[0]!r}): remove it")
         write_json(work / _JOB, job)
@@ -156,6 +159,7 @@ def _begin(work: Path, source: Source, *, trained: LoadedEncoder, batch: int) ->
         raise ViviError(
             f"{work} was begun by another call ({'; '.join(changes[:3])}): give the same as before, or delete it"
         )
+    remove_temporaries(work)
 
 
 def _work_off(work: Path, source: Source, features: Encode, *, progress: Callable[[int, int], None] | None) -> None:

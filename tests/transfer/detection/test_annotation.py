@@ -95,6 +95,7 @@ def test_a_bad_object_is_named_with_its_file(written, objects, said):
         ("<annotation><size><width>0</width><height>4</height></size></annotation>", "size/width is '0'"),
         ("<annotation><size><width>4</width><height>x</height></size></annotation>", "size/height is 'x'"),
         ("<annotation><size><width>99999999</width><height>4</height></size></annotation>", "size/width is '99999999'"),
+        (f"<annotation><size><width>{'1' * 5000}</width><height>4</height></size></annotation>", "size/width is '1111"),
         ("<annotation><size><width>²</width><height>4</height></size></annotation>", "size/width is '²'"),
     ],
 )

@@ -31,6 +31,21 @@ def test_a_torchvision_for_another_torch_is_said_to_be_one(monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+def test_operators_are_tried_on_the_device_of_the_run(monkeypatch):
+    """A torchvision without CUDA works on the CPU and fails in the first step."""
+
+    def on_the_cpu_alone(*values):
+        if any(isinstance(each, torch.Tensor) and each.device.type != "cpu" for each in values):
+            raise NotImplementedError("Could not run 'torchvision::nms' with arguments from the 'META' backend")
+
+    operators = SimpleNamespace(nms=on_the_cpu_alone, roi_align=on_the_cpu_alone)
+    monkeypatch.setattr(library, "torchvision", lambda: None)
+    monkeypatch.setattr(torch.ops, "torchvision", operators, raising=False)
+    library.check_operators(torch.device("cpu"))
+    with pytest.raises(ViviError, match=r"does not work beside torch .*Could not run 'torchvision::nms'"):
+        library.check_operators(torch.device("meta"))
+
+
 def test_the_command_line_says_it_in_one_line(monkeypatch, capsys, encoder_folder, world, tmp_path):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     words = ["detect", str(encoder_folder), "--data", str(world), "--out", str(tmp_path / "out")]

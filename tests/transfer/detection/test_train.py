@@ -30,7 +30,7 @@ def stand_in(monkeypatch):
         return Measured(mean=share, classes=tuple(ClassPrecision(name, objects=1, precision=share) for name in classes))
 
     monkeypatch.setattr("vivi.transfer.detection.work.build_detector", build_stand_in)
-    monkeypatch.setattr(train, "check_operators", lambda: None)
+    monkeypatch.setattr(train, "check_operators", lambda _: None)
     monkeypatch.setattr(train, "mean_average_precision", lambda: None)
     monkeypatch.setattr(train, "measure", measure)
 
@@ -176,10 +176,13 @@ def test_another_run_is_refused(run, tmp_path, world):
     (tmp_path / "changed" / "ImageSets" / "Main" / "test.txt").write_text("000003\n")
     with pytest.raises(CheckpointError, match=r"differs in .*data\.test\.images: 6 -> 1"):
         run(tmp_path / "run", data=tmp_path / "changed")
-    (tmp_path / "other").mkdir()
+    theirs = tmp_path / "other" / "texts" / ".tmp-draft.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
     (tmp_path / "other" / "notes.txt").write_text("mine")
     with pytest.raises(ViviError, match=r"not empty and holds no run of detection \(it holds 'notes\.txt'\)"):
         run(tmp_path / "other")
+    assert theirs.exists()
 
 
 def test_a_damaged_checkpoint_is_passed_over(run, tmp_path):

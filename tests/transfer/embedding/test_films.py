@@ -56,6 +56,17 @@ def test_every_frame_of_a_store(tmp_path: Path, encoder_folder: Path, tiny_store
     np.testing.assert_allclose(rows["embedding"][first : first + 9], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("values", "told"), [({"batch": 0}, "batch is 0"), ({"per": "scene"}, "per is 'scene': legal")]
+)
+def test_what_cannot_be_meant_is_said_before_anything_is_written(
+    tmp_path: Path, encoder_folder: Path, films: Path, values: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ViviError, match=told):
+        embed(encoder_folder, videos=(films,), out=tmp_path / "e.npz", **values)  # type: ignore[arg-type]
+    assert not list(tmp_path.glob("e.npz*"))
+
+
 def test_rows_of_shots_and_videos_are_means_of_frames(
     tmp_path: Path,
     encoder_folder: Path,

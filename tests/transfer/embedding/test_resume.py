@@ -73,9 +73,12 @@ def test_another_call_is_refused_by_what_differs(tmp_path: Path, encoder_folder:
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path, encoder_folder: Path, colours: Path) -> None:
     (tmp_path / "e.npz.parts").mkdir()
     (tmp_path / "e.npz.parts" / "thesis.tex").write_text("mine")
-    with pytest.raises(ViviError, match=r"not begun by vivi embed .it holds 'thesis.tex'"):
+    (tmp_path / "e.npz.parts" / "old").mkdir()
+    (tmp_path / "e.npz.parts" / "old" / ".tmp-draft.tex").touch()
+    with pytest.raises(ViviError, match=r"not begun by vivi embed .it holds 'old'"):
         embed(encoder_folder, images=colours, out=tmp_path / "e.npz")
     assert (tmp_path / "e.npz.parts" / "thesis.tex").read_text() == "mine"
+    assert (tmp_path / "e.npz.parts" / "old" / ".tmp-draft.tex").exists()
 
 
 def test_a_damaged_part_is_named(tmp_path: Path, encoder_folder: Path, colours: Path) -> None:
@@ -83,8 +86,13 @@ def test_a_damaged_part_is_named(tmp_path: Path, encoder_folder: Path, colours: 
     with pytest.raises(StoppedError):
         embed(encoder_folder, images=colours, out=out, progress=stop_after(1))
     part = tmp_path / "e.npz.parts" / "part-000000.npz"
-    part.write_bytes(part.read_bytes()[:100])
+    whole = bytearray(part.read_bytes())
+    part.write_bytes(whole[:100])
     with pytest.raises(ViviError, match=r"part-000000.npz is damaged .*: delete it and run the same command again"):
+        embed(encoder_folder, images=colours, out=out)
+    whole[whole.rindex(b"PK\x01\x02") + 6] = 99  # a version of zip files that does not exist yet
+    part.write_bytes(whole)
+    with pytest.raises(ViviError, match=r"part-000000.npz is damaged .zip file version 9.9"):
         embed(encoder_folder, images=colours, out=out)
     part.unlink()
     assert embed(encoder_folder, images=colours, out=out).rows == 36

@@ -85,6 +85,10 @@ def test_numbers_may_be_stored_in_a_smaller_type_than_is_meant(tmp_path: Path) -
         (array(b"abc", shape=(3, 1), stored=9), "buffer size must be a multiple"),
         (array(b"abc", shape=(3, 1), stored=16), "an element of type 16 where numbers should be"),
         (array(b"abc", shape=(3, 1), name=b"\xff"), "can't decode byte"),
+        (
+            array(b"abc", shape=(3, 1)).replace(element(5, struct.pack("<2i", 3, 1)), element(9, struct.pack("<d", 3))),
+            "lengths of the axes that are not whole numbers",
+        ),
         (element(14, element(6, b"")), "an array without a name"),
         (array(b"abc", shape=(3, 1))[:-9], "it ends inside an element"),
         (b"\x0e\0\0\0", "it ends inside an element"),

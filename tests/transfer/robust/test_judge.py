@@ -151,10 +151,12 @@ def test_predictions_of_something_else_are_not_mixed_in(root, encoder, tmp_path)
     folder.write(root / "metadata" / "labels.json", {key: [2] for key in FRAMES})
     with pytest.raises(ViviError, match=r"r.json.frames holds predictions of something else \(of.benchmark: "):
         judge(str(encoder), data=root, out=tmp_path / "r.json")
-    (tmp_path / "other.json.frames").mkdir()
-    (tmp_path / "other.json.frames" / "thesis.txt").write_text("")
-    with pytest.raises(ViviError, match=r"holds .thesis\.txt. and is no log"):
+    theirs = tmp_path / "other.json.frames" / "later" / ".tmp-draft.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    with pytest.raises(ViviError, match=r"holds .later. and is no log"):
         judge(str(encoder), data=root, out=tmp_path / "other.json")
+    assert theirs.exists()
     (tmp_path / "r.json.frames" / "chunk-00000.json").write_text('{"a": "b"}')
     folder.write(root / "metadata" / "labels.json", {key: [1] for key in FRAMES})
     with pytest.raises(ViviError, match=r"chunk-00000.json is damaged: delete it"):

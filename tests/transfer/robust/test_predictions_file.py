@@ -66,6 +66,10 @@ def test_classes_of_every_kind_of_file(tmp_path, kind):
         ("json", '{"val/a": 3}', "'val/a': a class is a whole number from 0 to 2, got 3"),
         ("json", '{"val/a": -1}', "whole number"),
         ("json", '{"val/a": 0.5}', "whole number"),
+        ("json", '{"val/a": NaN}', "whole number from 0 to 2, got nan"),
+        ("json", '{"val/a": 1e30}', "whole number from 0 to 2, got 1e"),
+        ("json", '{"val/a": 9223372036854775808}', "a number that is too large"),
+        ("json", f'{{"val/a": [1{"0" * 400}, 1, 2]}}', "a number that is too large"),
         ("json", '{"val/a": true}', "'val/a': expected a class or a list"),
         ("json", '{"val/a": "dog"}', "'val/a': expected a class or a list"),
         ("json", '{"val/a": []}', "'val/a': expected a class or a list"),
@@ -77,6 +81,7 @@ def test_classes_of_every_kind_of_file(tmp_path, kind):
         ("csv", "val/a,1\n", "first line 'path,class'"),
         ("csv", "path,class\n", "first line 'path,class'"),
         ("csv", "path,class\nval/a,dog\n", "'dog'"),
+        ("csv", "path,class\nval/a,nan\n", "whole number from 0 to 2, got nan"),
         ("csv", "path,0,1,2\nval/a,1,2,3\nval/b,1\n", "record 3: 2 columns, the first line has 4"),
         ("npz", "no zip", "not readable as npz"),
     ],
@@ -98,6 +103,7 @@ def test_what_is_wrong_is_told_in_a_line(tmp_path, kind, text, told):
         ({"paths": np.arange(3), "scores": own_scores()}, "of text"),
         ({"paths": np.array(NAMES), "scores": own_scores()[:2]}, r"scores has shape \[2, 3\] for 3 paths"),
         ({"paths": np.array(NAMES), "classes": own_scores()}, "classes has shape"),
+        ({"paths": np.array(NAMES), "classes": np.array([0, np.nan, 1])}, f"'{NAMES[1]}': .* got nan"),
         ({"paths": np.array(NAMES), "classes": np.array(NAMES)}, "classes has shape"),
     ],
 )
@@ -105,6 +111,22 @@ def test_what_is_wrong_with_arrays(tmp_path, arrays, told):
     np.savez(tmp_path / "mine.npz", **arrays)
     with pytest.raises(ViviError, match=told):
         read_predictions(tmp_path / "mine.npz", groups=GROUPS)
+
+
+def test_damaged_arrays_and_single_ones_are_told(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, paths=np.array(NAMES * 99), scores=np.random.default_rng(0).random((297, 3)))
+    data = bytearray(path.read_bytes())
+    places = [at for at in range(len(data)) if at % 199 == 0]
+    for at in places:  # headers, checksums, and the packed numbers themselves
+        path.write_bytes(data[:at] + bytes([data[at] ^ 0x55]) * 9 + data[at + 9 :])
+        with pytest.raises(ViviError) as caught:
+            read_predictions(path, groups=GROUPS)
+        assert str(path) in str(caught.value)
+    with path.open("wb") as file:
+        np.save(file, own_scores())
+    with pytest.raises(ViviError, match="it holds a single array without a name"):
+        read_predictions(path, groups=GROUPS)
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):

@@ -86,6 +86,8 @@ def test_scenes_of_another_form_are_named(change, text, folder):
         ([1, 2, "far"], "could not convert"),
         ([1, 2, None], "must be"),
         ([1, 2, 0.0], "is 0.0 away"),
+        ([1, 2, float("nan")], "an object at a distance that is no number"),
+        ([1, 2, float("inf")], "an object at a distance that is no number"),
     ],
 )
 def test_depths_of_another_form_are_named(coordinates, text, folder):

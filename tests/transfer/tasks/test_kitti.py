@@ -101,6 +101,10 @@ def test_lines_of_another_form_are_named(line, text, folder):
     file.write_text(kitti_line("Car", -200))
     with pytest.raises(ViviError, match=r"000031\.txt: a vehicle at z = -200\.0"):
         read_kitti(folder)
+    for depth in ("nan", "inf", "1e999"):  # not as far away as no vehicle
+        file.write_text(f"{kitti_line('Van', 5)}\n{kitti_line('Car', 7.5).replace('7.50', depth)}\n")
+        with pytest.raises(ViviError, match=r"000031\.txt: a vehicle at a distance that is no number of metres"):
+            read_kitti(folder)
 
 
 def test_a_mapping_of_another_form_is_named(folder):

@@ -133,9 +133,12 @@ def test_nothing_to_learn_from_is_said() -> None:
         run(open_backbone(FLAT), train=nothing)
 
 
-def test_nothing_to_judge_on_that_can_be_read_is_all_wrong() -> None:
-    found = run(open_backbone(FLAT), judged=images(examples([0, 1], part="test", bad=(0, 1))))
-    assert (found.correct, found.total, len(found.unreadable)) == (0, 2, 2)
+@pytest.mark.parametrize("resident", [100, 0])
+def test_a_run_of_which_no_image_to_judge_on_can_be_read_has_no_result(resident: int) -> None:
+    """As when a disk of the network is away: a kept 0 % would never be tried again."""
+    nothing = images(examples([0, 1], part="test", bad=(0, 1)), resident=resident)
+    with pytest.raises(ViviError, match=r"none of 2 images to judge on can be read; the first, test/0.png: damaged"):
+        run(open_backbone(FLAT), judged=nothing)
 
 
 def test_unreadable_training_images_are_left_out_of_the_order() -> None:

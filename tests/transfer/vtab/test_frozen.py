@@ -76,6 +76,22 @@ def test_nothing_to_learn_from_is_said() -> None:
         Features.of(open_backbone(FLAT), train=images(examples([0, 1], bad=(0, 1))), judged=images(TEST))
 
 
+@pytest.mark.parametrize("resident", [100, 0])
+def test_nothing_to_judge_on_is_said(resident: int) -> None:
+    nothing = images(examples([0, 1], part="test", bad=(0, 1)), resident=resident)
+    with pytest.raises(ViviError, match=r"none of 2 images to judge on can be read; the first, test/0.png: damaged"):
+        Features.of(open_backbone(FLAT), train=images(TRAIN), judged=nothing)
+
+
+def test_features_are_taken_in_float32_on_a_gpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default cuDNN's convolutions round to TensorFloat-32."""
+    backbone, seen = open_backbone(FLAT), []
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    backbone.module.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    Features.of(backbone, train=images(TRAIN), judged=images(TEST))
+    assert seen and not any(seen) and torch.backends.cudnn.allow_tf32
+
+
 def test_features_that_are_not_finite_are_refused() -> None:
     backbone = open_backbone(FLAT)
     torch.nn.init.constant_(backbone.module.conv.weight, float("nan"))

@@ -120,11 +120,12 @@ def test_another_encoder_protocol_or_data_is_refused(
 
 
 def test_a_folder_of_something_else_is_left_alone(study: Study, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "thesis.txt").touch()
-    with pytest.raises(ViviError, match=r"not empty and not a study \(it holds 'thesis.txt'\)"):
+    theirs = tmp_path / "out" / "chapters" / ".tmp-draft.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    with pytest.raises(ViviError, match=r"not empty and not a study \(it holds 'chapters'\)"):
         study()
-    assert [each.name for each in (tmp_path / "out").iterdir()] == ["thesis.txt"]
+    assert [each.name for each in (tmp_path / "out").iterdir()] == ["chapters"] and theirs.exists()
 
 
 def test_an_encoder_whose_weights_change_is_refused_by_its_runs(study: Study) -> None:
@@ -150,6 +151,8 @@ def test_processes_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(runs_module, "_HELD", held)
     monkeypatch.setattr(runs_module, "find_device", torch.device)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
 
     def take(name: str) -> torch.device:
         return runs_module._own_device.__wrapped__(name, tmp_path)
@@ -157,6 +160,7 @@ def test_processes_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert [take("cuda").index for _ in range(5)] == [0, 1, 0, 1, 0]
     held.pop(1).close()  # a process ends
     assert take("cuda").index == 1
+    assert [device.index for device in current] == [0, 1, 0, 1, 0, 1]  # so that nothing else of it goes to the first
     assert take("cuda:0").index == 0 and take("cpu") == torch.device("cpu")
     for file in held:
         file.close()

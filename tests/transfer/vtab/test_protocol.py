@@ -93,6 +93,7 @@ def test_configuration_survives_json_and_overrides() -> None:
     ]
     votes = override(VtabProtocol(), ["mode=Neighbours", "steps=[5,20]", "recipe.batch=4", "image_size=64"])
     assert votes.departures == ['mode: "finetune" -> "knn"', "image_size: 224 -> 64"]
+    assert override(VtabProtocol(), ["seed=3"]).departures == []  # VTAB has no seed of its own
     plain = override(VtabProtocol(), ["mode.precision.compile=false"])
     assert plain.mode == FineTuning(precision=Precision(compile=False))
 
@@ -101,6 +102,7 @@ def test_configuration_survives_json_and_overrides() -> None:
     ("values", "text"),
     [
         ({"steps": (5, 5)}, "names a value twice"),
+        ({"learning_rates": (0.1, 0.10000001)}, "names a value twice, of the first six digits"),
         ({"learning_rates": ()}, "learning_rates"),
         ({"version": 3}, "version"),
         ({"examples": 500}, "examples"),

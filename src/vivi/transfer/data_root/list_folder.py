@@ -70,6 +70,7 @@ def open_list_folder(task: Task, root: Path) -> OpenedTask:
     splits.setdefault(BOTH, joined((splits["train800"], splits["val200"])))
     remarks = (
         *wrong_sizes(task, splits).values(),
+        *_overlaps(rows),
         *_doubts(task, folder, firsts=(found[0] for found in rows.values())),
     )
     return OpenedTask(task=task, splits=splits, origin=ORIGIN, is_official=not remarks, remarks=remarks)
@@ -113,6 +114,19 @@ def _files_in(folder: Path) -> set[str]:
         return files_in(folder)
     except OSError:  # the message about the line says enough
         return set()
+
+
+def _overlaps(rows: dict[Split, list[Row]]) -> list[str]:
+    """Lists that name the same images although none of these should: what is learned from must not be tested on."""
+    named = {split: {path for path, _ in found} for split, found in rows.items()}
+    pairs: list[tuple[Split, Split]] = [
+        ("train800", "val200"),
+        ("train800", "test"),
+        ("val200", "test"),
+        (BOTH, "test"),
+    ]
+    shared = {pair: len(named[pair[0]] & named[pair[1]]) for pair in pairs if pair[0] in named}
+    return [f"{count} images stand in {one} and in {other}" for (one, other), count in shared.items() if count]
 
 
 def _doubts(task: Task, folder: Path, *, firsts: Iterable[Row]) -> list[str]:

@@ -6,6 +6,7 @@ facebookresearch/detectron2 detectron2/data/datasets/pascal_voc.py.
 """
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -22,6 +23,8 @@ MAX_NAME = 200
 SLACK = 1.0
 """By how many pixels a border may lie outside the image, as tools write it that count from 0; it is clipped."""
 _BORDERS = ("xmin", "ymin", "xmax", "ymax")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+"""Not longer: Python refuses to read very long numbers."""
 
 
 class AnnotationError(ViviError):
@@ -82,7 +85,7 @@ class _Object:
 
 def _side(root: Element, which: str, *, path: Path) -> int:
     text = (root.findtext(f"size/{which}") or "").strip()
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_SIDE):
+    if not (_WHOLE.fullmatch(text) and 1 <= int(text) <= MAX_SIDE):
         raise AnnotationError(
             path, f"size/{which} is {_short(text)!r}: must be the image's {which}, a whole number from 1 to {MAX_SIDE}"
         )

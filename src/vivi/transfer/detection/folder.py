@@ -6,10 +6,11 @@ from typing import Any
 
 from vivi.core.config import differences
 from vivi.core.errors import CheckpointError, ViviError
-from vivi.core.files import read_json, remove_temporaries, write_json
+from vivi.core.files import TEMPORARY, read_json, remove_temporaries, write_json
 from vivi.core.rundir import RunFolder
 
 FORMAT, VERSION = "vivi-detection-run", 1
+_OURS = (".lock", TEMPORARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ class DetectionFolder:
         """
         identity = {"format": FORMAT, "version": VERSION, **identity}
         if not self.identity.exists():
-            remove_temporaries(self.path)
-            others = sorted(each.name for each in self.path.iterdir() if each.name != ".lock")
+            others = sorted(each.name for each in self.path.iterdir() if not each.name.startswith(_OURS))
             if others:
                 raise ViviError(
                     f"{self.path} is not empty and holds no run of detection (it holds {others[0]!r}): choose another "

@@ -26,16 +26,17 @@ def torchvision() -> Any:
     return torchvision
 
 
-def check_operators() -> None:
-    """See that torchvision's compiled operators work.
+def check_operators(device: torch.device | str = "cpu") -> None:
+    """See that torchvision's compiled operators work, where the detector will be.
 
     Raises:
         ViviError: they do not.
     """
     torchvision()
     try:
-        torch.ops.torchvision.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
-        torch.ops.torchvision.roi_align(torch.zeros(1, 1, 2, 2), torch.zeros(1, 5), 1.0, 1, 1, 1, False)
+        torch.ops.torchvision.nms(torch.zeros(1, 4, device=device), torch.zeros(1, device=device), 0.5)
+        maps_BCHW, regions_R5 = torch.zeros(1, 1, 2, 2, device=device), torch.zeros(1, 5, device=device)
+        torch.ops.torchvision.roi_align(maps_BCHW, regions_R5, 1.0, 1, 1, 1, False)
     except (RuntimeError, AttributeError) as error:
         raise ViviError(_misfit(error)) from error
 

@@ -82,7 +82,7 @@ def detect(
         InterruptedRunError: SIGINT or SIGTERM came; the state is saved.
         ViviError: anything the user can mend: libraries, data, folder, settings, disk.
     """
-    check_operators()
+    check_operators(options.device)
     mean_average_precision()
     work = Work.open(encoder, data=data, recipe=recipe)
     state, folder = work.start(options.device), DetectionFolder(out)

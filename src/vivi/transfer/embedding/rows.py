@@ -1,6 +1,7 @@
 """Rows of embeddings: columns that say what each one is of, and the embeddings."""
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def read_part(path: Path) -> tuple[Rows, list[Broken]]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             columns = {name: arrays[name] for name in arrays.files}
         vectors_RD = columns.pop(VECTORS)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile, zlib.error) as error:
         raise ViviError(f"{path} is damaged ({error}): delete it and run the same command again") from error
     return Rows(columns=columns, vectors_RD=vectors_RD), [
         (str(a), str(b)) for a, b in read_json(path.with_suffix(".json"))

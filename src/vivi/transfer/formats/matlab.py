@@ -101,7 +101,10 @@ def _array(content: memoryview) -> Iterator[tuple[str, NDArray[Any]]]:
     kind, is_complex = flags.content[0], flags.content[1] & _COMPLEX
     if kind not in _OF_NUMBERS or is_complex:
         return
-    shape = _numbers(lengths).tolist()
+    lengths_A = _numbers(lengths)
+    if lengths_A.dtype.kind == "f":
+        raise ValueError("lengths of the axes that are not whole numbers")
+    shape = lengths_A.tolist()
     stored = next(elements, None)
     values = np.empty(0, np.uint8) if stored is None else _numbers(stored)
     if min(shape, default=0) < 0 or math.prod(shape) != len(values):

@@ -34,9 +34,9 @@ class Records:
         return self.files[number], at - int(self.starts[number])
 
     def name(self, at: int) -> str:
-        """What a record is called in messages."""
+        """What a record is called in results, wherever its file lies."""
         file, inside = self.place(at)
-        return file.name(inside)
+        return f"{file.path.name}, record {inside}"
 
     def pixels(self, at: int) -> NDArray[np.uint8]:
         """The image of a record, pixels_HWC, RGB; the record's checksum covers its label too.

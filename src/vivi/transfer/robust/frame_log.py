@@ -11,10 +11,11 @@ from typing import Any
 
 from vivi.core.config import differences
 from vivi.core.errors import ViviError
-from vivi.core.files import read_json, remove_temporaries, write_json
+from vivi.core.files import TEMPORARY, read_json, remove_temporaries, write_json
 
 FORMAT, VERSION = "vivi-frame-log", 1
 _LOG, _CHUNKS = "log.json", "chunk-*.json"
+_OURS = (".lock", TEMPORARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +36,17 @@ class FrameLog:
             ViviError: the folder holds predictions of something else, or no predictions.
         """
         record = {"format": FORMAT, "version": VERSION, "of": dict(of)}
-        remove_temporaries(path)
         if not (path / _LOG).exists():
-            others = sorted(each.name for each in path.iterdir() if each.name != ".lock") if path.is_dir() else []
+            others = [each.name for each in path.iterdir() if not each.name.startswith(_OURS)] if path.is_dir() else []
             if others:
-                raise ViviError(f"{path} holds {others[0]!r} and is no log of predictions: choose another --out")
+                raise ViviError(f"{path} holds {min(others)!r} and is no log of predictions: choose another --out")
             write_json(path / _LOG, record)
         elif changes := differences(read_json(path / _LOG), record):
             raise ViviError(
                 f"{path} holds predictions of something else ({'; '.join(changes[:3])}): choose another --out, or "
                 "delete this folder"
             )
+        remove_temporaries(path)
         return cls(path)
 
     def read(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ A class is one of the benchmark's, from 0. Scores are of the benchmark's classes
 
 import csv
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,13 @@ def read_predictions(path: Path, *, groups: Groups) -> tuple[dict[str, int], str
 
 
 def _classes(path: Path, frames: Sequence[str], values_N: NDArray[Any], *, count: int) -> NDArray[np.int64]:
-    whole_N = values_N.astype(np.int64) if values_N.dtype.kind in "iuf" else np.full(len(values_N), -1)
-    good_N = (whole_N == values_N) & (whole_N >= 0) & (whole_N < count)
+    good_N = np.isin(values_N, range(count))
     if not good_N.all():
         at = int((~good_N).argmax())
-        raise ViviError(f"{path}, {frames[at]!r}: a class is a whole number from 0 to {count - 1}, got {values_N[at]}")
-    return whole_N
+        raise ViviError(
+            f"{path}, {frames[at]!r}: a class is a whole number from 0 to {count - 1}, got {values_N[at]!s:.60}"
+        )
+    return values_N.astype(np.int64)
 
 
 def _of_scores(
@@ -95,9 +97,12 @@ def _from_csv(path: Path) -> tuple[list[str], NDArray[Any]]:
 
 def _from_npz(path: Path) -> tuple[list[str], NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        found = np.load(path, allow_pickle=False)
+        if not isinstance(found, np.lib.npyio.NpzFile):
+            raise ValueError("it holds a single array without a name")
+        with found as file:
             arrays = {name: file[name] for name in file.files if name in ("paths", "classes", "scores", "logits")}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+    except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ViviError(f"{path} is not readable as npz without pickled objects ({error})") from error
     paths_N = arrays.pop("paths", None)
     if paths_N is None or paths_N.dtype.kind != "U" or paths_N.ndim != 1 or len(arrays) != 1:
@@ -116,4 +121,7 @@ def _array(path: Path, frames: Sequence[str], values: Sequence[Any]) -> NDArray[
             raise ViviError(f"{path}, {frame!r}: expected a class or a list of scores, got {value!r:.60}")
     if len({len(value) if isinstance(value, list) else 0 for value in values}) > 1:
         raise ViviError(f"{path} mixes classes and scores, or lists of several lengths: {_LEGAL}")
-    return np.array(values)
+    try:
+        return np.array(values, np.int64 if all(type(value) is int for value in values) else np.float64)
+    except OverflowError as error:
+        raise ViviError(f"{path} holds a number that is too large ({error}): {_LEGAL}") from error

@@ -1,6 +1,7 @@
 """CLEVR: how many objects a rendered scene holds, and how far away the nearest of them is."""
 
 import json
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +39,8 @@ def distance_label(depths: list[float]) -> int:
     """
     if not depths:
         raise ValueError("no objects")
+    if not all(map(math.isfinite, depths)):
+        raise ValueError("an object at a distance that is no number")
     label = int(bucket(min(depths), edges=EDGES))
     if not 0 <= label < len(EDGES) - 1:
         raise ValueError(f"the nearest object is {min(depths)} away, not above {EDGES[0]} and up to {EDGES[-1]}")

@@ -31,8 +31,10 @@ def distance_label(depths: Sequence[float]) -> int:
     """The class of the distances (z, metres) of all vehicles: that of the nearest.
 
     Raises:
-        ValueError: it is farther behind the camera than any is.
+        ValueError: it is farther behind the camera than any is, or one is no number of metres.
     """
+    if not np.isfinite(depths).all():
+        raise ValueError("a vehicle at a distance that is no number of metres")
     nearest = min([*depths, NO_VEHICLE])
     label = int(bucket(nearest, edges=EDGES))
     if label < 0:

@@ -20,7 +20,7 @@ from vivi.optim import SGD, set_learning_rate
 from vivi.transfer.vtab.backbones import Backbone, preserved
 from vivi.transfer.vtab.curve import Curve, Sums
 from vivi.transfer.vtab.heads import named_classes
-from vivi.transfer.vtab.image_sets import ImageSet
+from vivi.transfer.vtab.image_sets import ImageSet, require_readable
 from vivi.transfer.vtab.recipe import Recipe, SGDSetting
 from vivi.transfer.vtab.shuffled import ShuffledStream
 
@@ -94,8 +94,10 @@ def finetune(
         purpose: distinct for runs that are to be independent.
 
     Raises:
-        ViviError: nothing to learn from, or what the user can mend about memory and torch.compile.
+        ViviError: nothing to learn from or to judge on, or what the user can mend about memory and torch.compile.
     """
+    if not judged.count:
+        require_readable(judged)
     device = _device(backbone.module)
     stream = stream_of(train, recipe=recipe, seed=seed, purpose=purpose)
     with preserved(backbone.module), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -114,6 +116,7 @@ def finetune(
             kind = type(error).__name__
             raise ViviError(f"torch.compile fails here ({kind}): --set mode.precision.compile=false") from error
         correct = _count_correct(backbone, head, judged=judged, precision=precision, batch=recipe.batch)
+    require_readable(judged)
     return Finding(
         correct=correct,
         total=judged.total,

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vivi.core.errors import ViviError
+from vivi.nn.encoder_pass import exact_float32
 from vivi.probe import NEIGHBOURS, TEMPERATURE, finite, knn
 from vivi.transfer.logistic import logistic
 from vivi.transfer.vtab.backbones import Backbone
 from vivi.transfer.vtab.finetune import Finding
 from vivi.transfer.vtab.heads import HeadRun, train_heads
-from vivi.transfer.vtab.image_sets import ImageSet
+from vivi.transfer.vtab.image_sets import ImageSet, require_readable
 from vivi.transfer.vtab.recipe import Recipe, Setting, SGDSetting
 from vivi.transfer.vtab.shuffled import ShuffledStream
 
@@ -73,12 +74,13 @@ class Features:
         """Encode both sets.
 
         Raises:
-            ViviError: nothing to learn from, or features that are not finite.
+            ViviError: nothing to learn from or to judge on, or features that are not finite.
         """
         train_ND, labels_N = _encoded(backbone, train)
         judged_MD, judged_labels_M = _encoded(backbone, judged)
         if not len(train_ND):
             raise ViviError(f"none of {train.total} training images can be read; mend the task's files")
+        require_readable(judged)
         unreadable = (*train.unreadable, *judged.unreadable)
         return cls(train_ND, labels_N, judged_MD, judged_labels_M, judged.total, unreadable)
 
@@ -124,6 +126,7 @@ class Features:
         return self.found(predictions_M)
 
 
+@exact_float32()
 @torch.inference_mode()
 def _encoded(backbone: Backbone, images: ImageSet) -> tuple[Tensor, Tensor]:
     """features_ND and labels_N of the readable images, in their order, on the device."""

@@ -146,6 +146,18 @@ class StreamedImages(ImageSet):
         return images_BCSS.to(self.device, non_blocking=True), labels_B.to(self.device)
 
 
+def require_readable(judged: ImageSet) -> None:
+    """See, before or after judging, that not every image to judge on is unreadable: such a run would have no result.
+
+    Raises:
+        ViviError: all are, as far as it is known; the text names the first.
+    """
+    unreadable = judged.unreadable
+    if len(unreadable) >= judged.total:
+        name, reason = unreadable[0] if unreadable else ("none", "the list is empty")
+        raise ViviError(f"none of {judged.total} images to judge on can be read; the first, {name}: {reason}")
+
+
 def image_set(
     examples: Examples, *, squash: Squash, threads: int, device: torch.device, resident: int = RESIDENT
 ) -> ImageSet:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from vivi.core.world import find_device
 from vivi.transfer.vtab.opened_study import number_of_jobs, open_study
 from vivi.transfer.vtab.protocol import VtabProtocol
@@ -53,7 +55,7 @@ def plan(
     most = study.load(sure + [unit for each in possible for unit in each[-1]])
     where = find_device(device)
     speed = measured_speed(study.backbone, protocol, device=where)
-    abreast = 1 if where.type == "cpu" else workers  # the measured step had all cores, which jobs share
+    abreast = min(workers, _devices(where))  # the measured step had a whole device, which jobs may share
     return Plan(
         tasks=tuple(study.sources),
         runs=study.runs,
@@ -63,3 +65,8 @@ def plan(
         seconds=(speed.seconds(least) / abreast, speed.seconds(most) / abreast),
         left_out=study.left_out,
     )
+
+
+def _devices(where: torch.device) -> int:
+    """How many devices the jobs are spread over; all cores are one."""
+    return torch.cuda.device_count() if where.type == "cuda" and where.index is None else 1

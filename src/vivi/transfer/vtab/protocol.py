@@ -77,11 +77,11 @@ class VtabProtocol:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check that no setting is there twice."""
+        """Check that no setting is there twice, as its name in files says it."""
         for name in ("learning_rates", "steps"):
             values: tuple[float, ...] = getattr(self, name)
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name}: {values} names a value twice")
+            if len({f"{value:.6g}" if isinstance(value, float) else value for value in values}) < len(values):
+                raise ValueError(f"{name}: {values} names a value twice, of the first six digits")
 
     @property
     def splits(self) -> Splits:
@@ -105,6 +105,7 @@ class VtabProtocol:
         """Where it differs from VTAB's own of the same version and number of examples, as lines "field: 1 -> 2"."""
         own = VtabProtocol(version=self.version, examples=self.examples)
         theirs, ours = dump(own), dump(self)
+        ours["seed"] = theirs["seed"]  # VTAB has none of its own
         for name in self.mode.unused:
             ours[name] = theirs[name]
         if self.mode.name != own.mode.name:
@@ -123,9 +124,8 @@ class VtabProtocol:
         """
         missing = [split for split in self.splits.all if split not in opened.splits]
         if missing:
-            other = (
-                "" if self.version == 2 and self.examples == 1000 else "; --version 2 needs only train800 and val200"
-            )
+            is_least = self.version == 2 and self.examples == 1000
+            other = "" if is_least else "; --version 2 with 1000 examples needs only train800 and val200"
             raise ViviError(
                 f"{opened.task.name}: version {self.version} of VTAB with {self.examples} examples needs the split "
                 f"{missing[0]!r}, which {opened.origin} do not have: get the original files{other}"

@@ -203,7 +203,9 @@ def _own_device(name: str, out: Path) -> torch.device:
     taken = 0
     while not _is_locked(out / f".gpu-{taken % count}-{taken // count}"):
         taken += 1
-    return torch.device("cuda", taken % count)
+    own = torch.device("cuda", taken % count)
+    torch.cuda.set_device(own)  # else pinned memory and the compiler's trials would use the first GPU
+    return own
 
 
 def _is_locked(path: Path) -> bool:

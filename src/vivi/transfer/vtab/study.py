@@ -12,7 +12,7 @@ from typing import Any
 
 from vivi.core.config import differences, dump
 from vivi.core.errors import ViviError
-from vivi.core.files import read_json, remove_temporaries, write_json
+from vivi.core.files import TEMPORARY, read_json, remove_temporaries, write_json
 from vivi.transfer.task import Group, OpenedTask
 from vivi.transfer.vtab.backbones import Backbone
 from vivi.transfer.vtab.protocol import VtabProtocol
@@ -21,7 +21,7 @@ from vivi.transfer.vtab.sources import fingerprint
 
 STUDY_FORMAT, STUDY_VERSION = "vivi-vtab-study", 1
 STUDY, RESULTS = "study.json", "results.json"
-_OURS = (".lock", ".gpu-")
+_OURS = (".lock", ".gpu-", TEMPORARY)
 _SAME = ("fingerprint", "feature_dim", "preprocessing")
 """What makes two encoders the same."""
 
@@ -77,8 +77,8 @@ class StudyFolder:
         Raises:
             ViviError: the folder holds another study or something else; the text names what differs.
         """
-        remove_temporaries(self.path)
         begun, ours = self.check(backbone, protocol, tasks), _plain(tasks)
+        remove_temporaries(self.path)  # only now: in a folder of somebody else they are not ours
         if begun is None:
             record = {"encoder": backbone.described(), "protocol": dump(protocol), "tasks": ours}
             write_json(self.path / STUDY, {"format": STUDY_FORMAT, "version": STUDY_VERSION, **record})
