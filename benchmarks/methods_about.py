@@ -20,9 +20,10 @@ VTAB. "ImageNet" is the folder of images to learn from: the rows named after it 
 labels; Sup, Co and Semi-Ex its labels, or a tenth of them."""
 OURS = """\
 Rows with words in their names are ours; each differs from its neighbours in one thing. "Ex-YT-F without grey-scale
-and standardisation" has the augmentation of Ex-YT-S, "VIVI-Ex(4) with group norm" the norm of the co-trained models;
-"without HSV noise" Co(100%) has the colours of VIVI-Ex(4), and "with batch norm" its norm too. Random weights are those
-of the network before any step, with batch norm's first averages; networks of other kinds have a line of their own."""
+and standardisation" has the augmentation of Ex-YT-S, "VIVI-Ex(4) with group norm" the norm of the co-trained models,
+"with a tenth of lambda" 0.2 instead of 2 as the weight of InfoNCE; "without HSV noise" Co(100%) has the colours of
+VIVI-Ex(4), and "with batch norm" its norm too. Random weights are those of the network before any step, with batch
+norm's first averages; networks of other kinds have a line of their own."""
 COUNTED = ("videos", "shots", "stored frames", "videos for K=2, L=4", "videos for K=4, L=4")
 WORLDS = {
     "demo": """\
