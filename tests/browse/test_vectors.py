@@ -58,6 +58,7 @@ def test_a_store_without_frames():
     assert ExactSearch(some_vectors(counts=(0, 0))).nearest(np.zeros(12, np.float32), count=3) == []
 
 
+@pytest.mark.extras
 def test_the_index_finds_what_the_exact_search_finds(cache):
     pytest.importorskip("usearch")
     given = some_vectors(counts=(7,) * 60, dim=16)
