@@ -38,6 +38,7 @@ from vivi.core.seeds import rng
 from vivi.data.augment import Augmentation
 from vivi.data.clips import ConsecutiveShots
 from vivi.data.crop import InceptionCrop
+from vivi.data.delivery import Delivery
 from vivi.data.loader import VideoLoader
 from vivi.data.store import ShotStore
 from vivi.data.store.format import VideoRecord, video_key
@@ -227,9 +228,7 @@ def contenders(store: ShotStore, *, size: int, steps: int) -> list[Contender]:
             sampling=ConsecutiveShots(shots=SHOTS, frames=FRAMES),
             augmentation=augmentation,
             samples_per_step=BATCH,
-            seed=0,
-            workers=workers,
-            device=torch.device("cpu"),
+            delivery=Delivery(seed=0, workers=workers, device=torch.device("cpu")),
         )
         return lambda: run_loader(loader, augmentation, steps=steps, colour=colour)
 

@@ -20,6 +20,7 @@ from loader import make_store
 from step_kinds import encoder_pass, experiment_of, full_step, seconds, title
 from vivi.core.work import usable_cores
 from vivi.core.world import World
+from vivi.data.delivery import Delivery
 from vivi.data.device_frames import JPEGDecoder
 from vivi.data.loader import VideoLoader
 from vivi.data.nvjpeg import nvjpeg
@@ -40,10 +41,7 @@ def loader_of(
         sampling=experiment.sampling,
         augmentation=experiment.augmentation,
         samples_per_step=experiment.samples_per_step,
-        seed=0,
-        workers=workers,
-        device=device,
-        decode=decode,
+        delivery=Delivery(seed=0, workers=workers, device=device, decode=decode),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tests.reference.damaged_store import flip
+from tests.reference.loaders import image_loader, video_loader
 from tests.reference.tiny_images import tiny_images  # noqa: F401 (a fixture)
 from tests.reference.tiny_store import FRAMES, SHOTS, tiny_store  # noqa: F401 (a fixture)
 
@@ -16,7 +17,7 @@ from vivi.data.augment import Augmentation
 from vivi.data.clips import ConsecutiveShots
 from vivi.data.crop import InceptionCrop
 from vivi.data.damage import Damage, TooManyDamagedError, sample_instead
-from vivi.data.labelled import ImageLoader, LabelledImages, LabelledSet
+from vivi.data.labelled import LabelledImages, LabelledSet
 from vivi.data.loader import VideoLoader
 from vivi.data.order import batch_ids
 from vivi.data.store import ShotStore
@@ -41,12 +42,9 @@ def loader_of(store: Path, damage: Damage | None, **changes) -> VideoLoader:
         "sampling": SAMPLING,
         "augmentation": Augmentation(crop=InceptionCrop(size=16)),
         "samples_per_step": 4,
-        "seed": 7,
-        "workers": 2,
-        "device": torch.device("cpu"),
-        "damage": damage,
+        "damage": damage or Damage(),
     }
-    return VideoLoader(ShotStore.open(store), **(arguments | changes))
+    return video_loader(ShotStore.open(store), **(arguments | changes))
 
 
 def read(store: Path, first: int = 0, last: int = STEPS, *, limit: int = 9, **changes):
@@ -194,9 +192,7 @@ def test_labelled_images_that_do_not_decode_are_replaced(tiny_images: Path, tmp_
     def batches(limit: int, workers: int = 2):
         damage = Damage(limit)
         settings = LabelledImages(images_per_step=4, augmentation=Augmentation(crop=InceptionCrop(size=16)))
-        loader = ImageLoader(
-            labelled, settings=settings, seed=7, workers=workers, device=torch.device("cpu"), damage=damage
-        )
+        loader = image_loader(labelled, settings=settings, workers=workers, damage=damage)
         return list(loader.batches(0, len(labelled.images) // 4)), damage.take()
 
     with pytest.raises(ViviError, match="repair or remove"):

@@ -11,6 +11,7 @@ import pytest
 import simplejpeg
 import torch
 from tests.reference.damaged_store import flip
+from tests.reference.loaders import video_loader
 from tests.reference.tiny_images import tiny_images  # noqa: F401 (a fixture)
 from tests.reference.tiny_store import tiny_store  # noqa: F401 (a fixture)
 
@@ -22,7 +23,6 @@ from vivi.data.crop import Crop, Cropper, InceptionCrop
 from vivi.data.damage import Damage
 from vivi.data.device_frames import resized_crops
 from vivi.data.image_source import ImageSource
-from vivi.data.loader import VideoLoader
 from vivi.data.nvjpeg import check_nvjpeg
 from vivi.data.order import batch_ids
 from vivi.data.store import ShotStore
@@ -47,11 +47,8 @@ def batches(source, *, decode, limit: int = 0, **changes):
         "sampling": ConsecutiveShots(shots=2, frames=3),
         "augmentation": Augmentation(crop=InceptionCrop(size=SIZE)),
         "samples_per_step": 4,
-        "seed": 7,
-        "workers": 2,
-        "device": CPU,
     }
-    loader = VideoLoader(source, decode=decode, damage=Damage(limit), **(arguments | changes))
+    loader = video_loader(source, decode=decode, damage=Damage(limit), **(arguments | changes))
     made = list(loader.batches(0, 4))
     return torch.stack([each.frames_NKLCHW for each in made]), torch.stack([each.sample_ids_N for each in made])
 

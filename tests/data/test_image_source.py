@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from tests.reference.loaders import video_loader
 from tests.reference.tiny_images import CLASSES, TRAIN, tiny_images  # noqa: F401 (a fixture)
 
 from vivi.core.errors import ConfigError, ViviError
@@ -57,11 +58,8 @@ def loader_of(source: ImageSource, **changes) -> VideoLoader:
         "sampling": SingleImages(frames=3),
         "augmentation": Augmentation(crop=InceptionCrop(size=SIDE)),
         "samples_per_step": 6,
-        "seed": 7,
-        "workers": 2,
-        "device": torch.device("cpu"),
     }
-    return VideoLoader(source, **(arguments | changes))
+    return video_loader(source, **(arguments | changes))
 
 
 def all_pixels(loader: VideoLoader, first: int, last: int) -> torch.Tensor:

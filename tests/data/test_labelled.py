@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.reference.loaders import image_loader, video_loader
 from tests.reference.tiny_images import CLASSES, TRAIN, tiny_images  # noqa: F401 (a fixture)
 
 from vivi.core.config import build
@@ -22,7 +23,6 @@ from vivi.data.file_list import read_names
 from vivi.data.image_source import ImageSource
 from vivi.data.images import ImageFolder, LabelledImage
 from vivi.data.labelled import ImageLoader, LabelledImages, LabelledSet
-from vivi.data.loader import VideoLoader
 from vivi.data.order import batch_ids
 
 SIDE = 16
@@ -52,9 +52,7 @@ def paths_of(labelled: LabelledSet) -> list[str]:
 
 def loader_of(labelled: LabelledSet, *, images: int = 8, share: float = 1.0, **changes) -> ImageLoader:
     settings = LabelledImages(images_per_step=images, share=share, augmentation=AUGMENTATION)
-    return ImageLoader(
-        labelled, settings=settings, **({"seed": 7, "workers": 2, "device": torch.device("cpu")} | changes)
-    )
+    return image_loader(labelled, settings=settings, **changes)
 
 
 @pytest.fixture
@@ -124,14 +122,11 @@ def test_batches_equal_the_slow_way(labelled: LabelledSet) -> None:
 
 
 def test_videos_beside_them_have_other_random_numbers(labelled: LabelledSet) -> None:
-    videos = VideoLoader(
+    videos = video_loader(
         ImageSource(labelled.root, paths_of(labelled)),
         sampling=SingleImages(frames=1),
         augmentation=AUGMENTATION,
         samples_per_step=len(labelled.images),
-        seed=7,
-        workers=2,
-        device=torch.device("cpu"),
     )
     [theirs] = videos.batches(0, 1)
     [ours] = loader_of(labelled, images=len(labelled.images)).batches(0, 1)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import simplejpeg
 import torch
+from tests.reference.loaders import video_loader
 from tests.reference.tiny_store import tiny_store  # noqa: F401 (a fixture)
 
 from vivi.core.errors import ConfigError, StoreError
@@ -59,11 +60,8 @@ def loader_of(store: MemoryStore, **changes) -> VideoLoader:
         "sampling": ConsecutiveShots(shots=2, frames=3),
         "augmentation": Augmentation(crop=InceptionCrop(size=SIDE)),
         "samples_per_step": 4,
-        "seed": 7,
-        "workers": 2,
-        "device": torch.device("cpu"),
     }
-    return VideoLoader(store, **(arguments | changes))
+    return video_loader(store, **(arguments | changes))
 
 
 def loader_threads() -> list[threading.Thread]:
@@ -284,7 +282,13 @@ def test_too_few_videos_are_refused_at_once():
         loader_of(MemoryStore(), sampling=ConsecutiveShots(shots=2, frames=6))
 
 
-@pytest.mark.parametrize("changes", [{"ranks": 3}, {"rank": 1}, {"workers": 0}, {"prefetch": 0}])
+@pytest.mark.parametrize("changes", [{"rank": 1}, {"rank": -1}, {"workers": 0}, {"prefetch": 0}])
 def test_senseless_numbers_are_refused(changes):
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match="must be positive, and rank below ranks"):
+        loader_of(MemoryStore(), **changes)
+
+
+@pytest.mark.parametrize("changes", [{"ranks": 3}, {"samples_per_step": 0}, {"samples_per_step": -4}])
+def test_a_batch_that_the_ranks_cannot_share_is_refused(changes):
+    with pytest.raises(ValueError, match=r"ranks cannot share a batch of (4|0|-4) samples equally"):
         loader_of(MemoryStore(), **changes)

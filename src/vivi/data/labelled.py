@@ -17,8 +17,7 @@ from vivi.core.errors import ConfigError, ViviError
 from vivi.core.to_device import to_device
 from vivi.data.augment import Augmentation
 from vivi.data.clips import SingleImages
-from vivi.data.damage import Damage
-from vivi.data.device_frames import JPEGDecoder
+from vivi.data.delivery import Delivery
 from vivi.data.file_list import images_of_list
 from vivi.data.image_source import ImageSource
 from vivi.data.images import ImageFolder, LabelledImage, names_digest, some_of_each_class
@@ -123,34 +122,14 @@ class ImageLoader:
     Args:
         labelled: the images.
         settings: how many a step, and how they are cropped.
-        seed: the experiment's seed.
-        rank: takes the images rank * B / ranks up to (rank + 1) * B / ranks.
-        ranks: must divide B.
-        workers: threads; one per core is right.
-        device: where batches are delivered.
-        prefetch: batches made ahead.
-        damage: how many damaged records are borne, and where they are noted.
-        decode: decodes on the device; None: the threads decode.
+        delivery: for whom, how far ahead, and with what.
 
     Raises:
         ConfigError: fewer images than a step needs.
-        ValueError: a number out of range.
+        ValueError: the ranks cannot share such a batch equally.
     """
 
-    def __init__(
-        self,
-        labelled: LabelledSet,
-        *,
-        settings: LabelledImages,
-        seed: int,
-        rank: int = 0,
-        ranks: int = 1,
-        workers: int,
-        device: torch.device,
-        prefetch: int = 2,
-        damage: Damage | None = None,
-        decode: JPEGDecoder | None = None,
-    ) -> None:
+    def __init__(self, labelled: LabelledSet, *, settings: LabelledImages, delivery: Delivery) -> None:
         count = len(labelled.images)
         if count < settings.images_per_step and settings.share < 1:
             raise ConfigError(
@@ -166,14 +145,7 @@ class ImageLoader:
             samples_per_step=settings.images_per_step,
             field="labelled.images_per_step",
             stream=STREAM,
-            seed=seed,
-            rank=rank,
-            ranks=ranks,
-            workers=workers,
-            device=device,
-            prefetch=prefetch,
-            damage=damage,
-            decode=decode,
+            delivery=delivery,
         )
 
     def batches(self, first_step: int, last_step: int) -> Generator[ImageBatch]:

@@ -10,8 +10,7 @@ from torch import Tensor
 from vivi.core.to_device import to_device
 from vivi.data.augment import Augmentation
 from vivi.data.clips import Sampling
-from vivi.data.damage import Damage
-from vivi.data.device_frames import JPEGDecoder
+from vivi.data.delivery import Delivery
 from vivi.data.frame_source import FrameSource
 from vivi.data.pipeline import Pipeline
 from vivi.data.records import VideoBatch
@@ -25,18 +24,11 @@ class VideoLoader:
         sampling: which frames a sample shows.
         augmentation: its crop is done here.
         samples_per_step: N, samples of the whole batch over all ranks.
-        seed: the experiment's seed.
-        rank: takes the samples rank * N / ranks up to (rank + 1) * N / ranks.
-        ranks: must divide N.
-        workers: threads; one per core is right.
-        device: where batches are delivered.
-        prefetch: batches made ahead.
-        damage: how many damaged records are borne, and where they are noted.
-        decode: decodes on the device; None: the threads decode.
+        delivery: for whom, how far ahead, and with what.
 
     Raises:
         ConfigError: too few samples in the source for one batch.
-        ValueError: a number out of range.
+        ValueError: the ranks cannot share such a batch equally.
     """
 
     def __init__(
@@ -46,14 +38,7 @@ class VideoLoader:
         sampling: Sampling,
         augmentation: Augmentation,
         samples_per_step: int,
-        seed: int,
-        rank: int = 0,
-        ranks: int = 1,
-        workers: int,
-        device: torch.device,
-        prefetch: int = 2,
-        damage: Damage | None = None,
-        decode: JPEGDecoder | None = None,
+        delivery: Delivery,
     ) -> None:
         self._pipeline = Pipeline(
             source,
@@ -62,14 +47,7 @@ class VideoLoader:
             samples_per_step=samples_per_step,
             field="samples_per_step",
             stream="",
-            seed=seed,
-            rank=rank,
-            ranks=ranks,
-            workers=workers,
-            device=device,
-            prefetch=prefetch,
-            damage=damage,
-            decode=decode,
+            delivery=delivery,
         )
 
     def batches(self, first_step: int, last_step: int) -> Generator[VideoBatch]:

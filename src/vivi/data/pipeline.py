@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -16,8 +15,9 @@ from vivi.core.errors import StoreError
 from vivi.core.seeds import rng
 from vivi.data.clips import Clip, Sampling
 from vivi.data.crop import InceptionCrop
-from vivi.data.damage import Damage, TooManyDamagedError, damaged_records, sample_instead
-from vivi.data.device_frames import DeviceFrameMaker, JPEGDecoder
+from vivi.data.damage import TooManyDamagedError, damaged_records, sample_instead
+from vivi.data.delivery import Delivery
+from vivi.data.device_frames import DeviceFrameMaker
 from vivi.data.frame_maker import AnyFrameMaker, CPUFrameMaker, DrawnSample
 from vivi.data.frame_source import FrameSource
 from vivi.data.image_file import ImageError
@@ -43,18 +43,11 @@ class Pipeline:
         samples_per_step: N, samples of the whole batch over all ranks.
         field: the experiment's field with that number, for messages.
         stream: prefix of the purposes of all random numbers here.
-        seed: the experiment's seed.
-        rank: takes the samples rank * N / ranks up to (rank + 1) * N / ranks.
-        ranks: must divide N.
-        workers: threads; one per core is right.
-        device: where batches are delivered; pinned memory and a copy stream of its own are used on CUDA.
-        prefetch: batches made ahead.
-        damage: how many damaged records are borne, and where they are noted.
-        decode: decodes on the device; None: the threads decode.
+        delivery: for whom, how far ahead, and with what.
 
     Raises:
         ConfigError: too few samples in the source for one batch.
-        ValueError: a number out of range.
+        ValueError: the ranks cannot share such a batch equally.
     """
 
     def __init__(
@@ -66,30 +59,20 @@ class Pipeline:
         samples_per_step: int,
         field: str,
         stream: str,
-        seed: int,
-        rank: int,
-        ranks: int,
-        workers: int,
-        device: torch.device,
-        prefetch: int,
-        damage: Damage | None = None,
-        decode: JPEGDecoder | None = None,
+        delivery: Delivery,
     ) -> None:
-        if workers < 1 or prefetch < 1 or not 0 <= rank < ranks or samples_per_step < 1 or samples_per_step % ranks:
-            raise ValueError("workers and prefetch must be positive, rank below ranks, ranks a divisor of the batch")
         self._source, self._sampling, self._crop = source, sampling, crop
-        self._size, self._field, self._stream, self._seed = samples_per_step, field, stream, seed
-        self._workers, self._prefetch = workers, prefetch
-        self._damage = damage or Damage()
+        self._size, self._field, self._stream = samples_per_step, field, stream
+        self._seed, self._damage = delivery.seed, delivery.damage
+        self._workers, self._prefetch = delivery.workers, delivery.prefetch
+        self._positions = delivery.positions(samples_per_step)
         self._eligible = sampling.eligible(source.table)
         self._ids(0)  # there are enough
-        share = samples_per_step // ranks
-        self._positions = range(rank * share, (rank + 1) * share)
-        shape = (share, sampling.shots, sampling.frames, 3, crop.size, crop.size)
+        shape = (len(self._positions), sampling.shots, sampling.frames, 3, crop.size, crop.size)
         self._frames: AnyFrameMaker = (
-            CPUFrameMaker(Slots(shape, device=device), size=crop.size)
-            if decode is None
-            else DeviceFrameMaker(shape, decode=decode, device=device)
+            CPUFrameMaker(Slots(shape, device=delivery.device), size=crop.size)
+            if delivery.decode is None
+            else DeviceFrameMaker(shape, decode=delivery.decode, device=delivery.device)
         )
 
     def batches(self, first_step: int, last_step: int, *, make: Make[B]) -> Generator[B]:

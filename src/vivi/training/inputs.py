@@ -13,6 +13,7 @@ from vivi.core.errors import ConfigError, StoreError, ViviError
 from vivi.core.world import World
 from vivi.data.clips import SingleImages
 from vivi.data.damage import Damage
+from vivi.data.delivery import Delivery
 from vivi.data.device_frames import JPEGDecoder
 from vivi.data.image_source import ImageSource
 from vivi.data.labelled import ImageLoader, LabelledSet
@@ -116,19 +117,19 @@ class Inputs:
             ConfigError: there is too little data for one batch.
             ViviError: a frame or an image cannot be read, or more of them than are borne.
         """
-        shared: dict[str, Any] = {
-            "seed": self.experiment.seed,
-            "rank": world.rank,
-            "ranks": world.size,
-            "workers": workers,
-            "device": world.device,
-            "damage": self.damage,
-            "decode": self.decode,
-        }
-        videos = None if self.source is None else _video_loader(self.experiment, self.source, shared)
+        delivery = Delivery(
+            seed=self.experiment.seed,
+            rank=world.rank,
+            ranks=world.size,
+            workers=workers,
+            device=world.device,
+            damage=self.damage,
+            decode=self.decode,
+        )
+        videos = None if self.source is None else _video_loader(self.experiment, self.source, delivery)
         images = None
         if self.labelled is not None and self.experiment.labelled is not None:
-            images = ImageLoader(self.labelled, settings=self.experiment.labelled, **shared)
+            images = ImageLoader(self.labelled, settings=self.experiment.labelled, delivery=delivery)
         return _zipped(videos, images, first_step, last_step)
 
 
@@ -144,13 +145,13 @@ def _zipped(
             yield StepInput(one, other)
 
 
-def _video_loader(experiment: Experiment, source: ShotStore | ImageSource, shared: dict[str, Any]) -> VideoLoader:
+def _video_loader(experiment: Experiment, source: ShotStore | ImageSource, delivery: Delivery) -> VideoLoader:
     return VideoLoader(
         source,
         sampling=experiment.sampling,
         augmentation=experiment.augmentation,
         samples_per_step=experiment.samples_per_step,
-        **shared,
+        delivery=delivery,
     )
 
 
