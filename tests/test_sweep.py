@@ -79,13 +79,17 @@ def test_each_combination_is_a_run_of_its_own(run, tmp_path: Path, tiny_images: 
     assert (len(runs), len(scores)) == (2, 2)
 
 
-def test_the_result_is_written_best_first(run, small: Experiment, tmp_path: Path, tiny_images: Path) -> None:  # noqa: F811
+def test_the_result_is_written_best_first(
+    run: Callable[..., Sweep], small: Experiment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = run(small, lambdas=(0.1, 0.3))
     written = json.loads((tmp_path / "out/sweep.json").read_text())
     accuracies = [each["linear"]["accuracy"] for each in written["runs"]]
     assert accuracies == sorted(accuracies, reverse=True)
     assert [each["name"] for each in written["runs"]] == [trial.name for trial in found.trials]
     assert written["verdict"] == found.verdict
+    show_sweep(found, out=tmp_path / "out", json=True)
+    assert json.loads(capsys.readouterr().out) == written
     assert (written["data"]["fit"], written["data"]["validation"]) == (32, 8)
     assert (written["format"], written["version"], written["experiment"]) == ("vivi-sweep", 1, small.name)
     for trial in found.trials:

@@ -30,6 +30,7 @@ def ingest(
     engine: Literal["local", "ray"] = "local",
     address: Annotated[str, Parameter(group=RARE)] = "auto",
     scratch: Annotated[Path | None, Parameter(group=RARE)] = None,
+    json: Annotated[bool, Parameter(negative="", group=RARE)] = False,
 ) -> None:
     """Turn videos into a shot store. Interrupted, the same command goes on.
 
@@ -86,6 +87,8 @@ def ingest(
     scratch
         Folder into which workers copy members of tar files and remote videos, one at a time; below the store if not
         given. On a cluster name a folder on disks of the machines' own.
+    json
+        Print what the store holds and what was left out as JSON.
     """
     from vivi.api.data import ingest as run_ingest
     from vivi.console.data import ingest_progress, show_ingest
@@ -113,4 +116,4 @@ def ingest(
             scratch=scratch,
             progress=progress,
         )
-    show_ingest(summary, out=out)
+    show_ingest(summary, out=out, json=json)

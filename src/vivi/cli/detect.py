@@ -20,6 +20,7 @@ def detect(
     workers: int | None = None,
     log_every: int = 20,
     save_every: int = 500,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Fine-tune Faster R-CNN on an encoder, on boxes in VOC's format, and measure AP. Interrupted, it goes on.
 
@@ -43,6 +44,8 @@ def detect(
         Steps between lines of metrics.jsonl.
     save_every
         Steps between checkpoints.
+    json
+        Print what is in OUT/detection.json.
     """
     from vivi.api import detect as run_detect
     from vivi.console.detect import detection_progress, show_detection
@@ -60,4 +63,4 @@ def detect(
             save_every=save_every,
             progress=progress,
         )
-    show_detection(result, out=out)
+    show_detection(result, out=out, json=json)

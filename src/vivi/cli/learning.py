@@ -186,6 +186,7 @@ def sweep(
     device: str = "auto",
     workers: int | None = None,
     chunks: int = 1,
+    json: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Pretrain with at most four values of lambda and gamma each and compare the encoders.
 
@@ -221,6 +222,8 @@ def sweep(
         Threads that decode; one per core if not given.
     chunks
         Split a step into so many parts to save memory.
+    json
+        Print what is in OUT/sweep.json.
     """
     from vivi.api import sweep as run_sweep
     from vivi.console.learning import show_sweep, sweep_progress
@@ -244,7 +247,7 @@ def sweep(
             chunks=chunks,
             progress=progress,
         )
-    show_sweep(result, out=out)
+    show_sweep(result, out=out, json=json)
 
 
 def show_planned(experiment: "Experiment", *, device: str, chunks: int | Literal["auto"], json: bool) -> None:

@@ -1,12 +1,23 @@
 """The verb about stability from frame to frame: robust."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from vivi.cli.app import app
 
 
 @app.command
-def robust(encoder: str, *, data: Path, out: Path, batch: int = 64, device: str = "auto") -> None:
+def robust(
+    encoder: str,
+    *,
+    data: Path,
+    out: Path,
+    batch: int = 64,
+    device: str = "auto",
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
     """Score a classifier of ImageNet's classes on ImageNet-Vid-Robust. Interrupted, the same command goes on.
 
     Parameters
@@ -22,6 +33,8 @@ def robust(encoder: str, *, data: Path, out: Path, batch: int = 64, device: str 
         Frames at a time.
     device
         auto, cpu, cuda or cuda:N.
+    json
+        Print what is in OUT as JSON.
     """
     from vivi.api import robust as run_robust
     from vivi.console.base import feature_progress
@@ -29,4 +42,4 @@ def robust(encoder: str, *, data: Path, out: Path, batch: int = 64, device: str 
 
     with feature_progress("Frames") as progress:
         result = run_robust(encoder, data=data, out=out, batch=batch, device=device, progress=progress)
-    show_robustness(result, out=out)
+    show_robustness(result, out=out, json=json)

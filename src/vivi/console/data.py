@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from json import dumps as as_text
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -30,8 +32,11 @@ def ingest_progress() -> Iterator[Callable[["IngestProgress"], None]]:
         yield show
 
 
-def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
-    """The table at the end of an ingest."""
+def show_ingest(summary: "IngestSummary", *, out: Path, json: bool = False) -> None:
+    """The table at the end of an ingest, or the same as JSON."""
+    if json:
+        print(as_text(_as_json(summary), indent=1))
+        return
     table = Table("", "", title="Ingest", show_header=False)
     skipped = sum(count for _, count in summary.skipped)
     rows: list[tuple[str, str]] = [
@@ -53,3 +58,9 @@ def show_ingest(summary: "IngestSummary", *, out: Path) -> None:
         plain(f"Each skipped input with its reason: {out / 'skipped.csv'}")
     plain(f"K neighbouring shots of L frames make a sample; what would leave more: vivi doctor {quote(str(out))}")
     plain(f"{out}")
+
+
+def _as_json(summary: "IngestSummary") -> dict[str, Any]:
+    remaining = [{"shots": k, "frames": frames, "videos": count} for k, frames, count in summary.remaining]
+    named = {"store": str(summary.store), "skipped": dict(summary.skipped), "remaining": remaining}
+    return asdict(summary) | named

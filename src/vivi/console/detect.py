@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from json import dumps as as_text
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,11 @@ def learning_text(line: Mapping[str, float]) -> str:
     return f"loss {line['loss']:.3f} ({parts}), {line['images_per_second']:.1f} images/s"
 
 
-def show_detection(result: Mapping[str, Any], *, out: Path) -> None:
-    """AP, AP50 and AP75, of each class and on average, and where all of it stands."""
+def show_detection(result: Mapping[str, Any], *, out: Path, json: bool = False) -> None:
+    """AP, AP50 and AP75, of each class and on average, and where all of it stands; or the result as JSON."""
+    if json:
+        print(as_text(dict(result), indent=1))
+        return
     table = Table("class", "AP", "AP50", "AP75", "objects")
     for each in result["classes"]:
         table.add_row(cell(each["name"]), *_numbers(each), str(each["objects"]))

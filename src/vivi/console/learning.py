@@ -13,6 +13,7 @@ from rich.table import Table
 
 from vivi.console.base import Bar, cell, console, plain
 from vivi.core.config import dump, fingerprint
+from vivi.core.files import read_json
 from vivi.core.rundir import RunFolder
 
 if TYPE_CHECKING:
@@ -135,8 +136,13 @@ def sweep_progress(experiment: "Experiment") -> Iterator[Callable[["SweepStep"],
         yield show
 
 
-def show_sweep(result: "Sweep", *, out: Path) -> None:
-    """The runs from the best to the worst, and how far the first can be told from the second."""
+def show_sweep(result: "Sweep", *, out: Path, json: bool = False) -> None:
+    """The runs from the best to the worst, and how far the first can be told from the second; or OUT/sweep.json."""
+    from vivi.sweep import RESULT
+
+    if json:
+        print(as_text(read_json(out / RESULT), indent=1))
+        return
     names = list(result.trials[0].weights)
     table = Table(*names, "linear probe", "95 % interval", "kNN", "validation images")
     for trial in result.trials:

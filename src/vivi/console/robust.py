@@ -1,5 +1,6 @@
 """What `vivi robust` shows."""
 
+from json import dumps as as_text
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def show_robustness(result: "Robustness", *, out: Path) -> None:
-    """Both accuracies with their intervals, the drop, and what was not answered."""
+def show_robustness(result: "Robustness", *, out: Path, json: bool = False) -> None:
+    """Both accuracies with their intervals, the drop, and what was not answered; or the result as JSON."""
+    if json:
+        print(as_text(result.as_json(), indent=1))
+        return
     table = Table("", "accuracy", "95 % interval", "anchors")
     for title, share in (("pm-0: anchors", result.outcome.pm0), ("pm-10: with neighbours", result.outcome.pm10)):
         low, high = share.interval

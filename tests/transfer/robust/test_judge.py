@@ -267,6 +267,8 @@ def test_the_verb(root, encoder, tmp_path, capsys):
     assert main(["robust", str(encoder), "--data", str(root), "--out", str(tmp_path / "r.json")]) == 0
     shown = capsys.readouterr().out
     assert "pm-10" in shown and "of 4" in shown and "Not the published benchmark" in shown
+    assert main(["robust", str(encoder), "--data", str(root), "--out", str(tmp_path / "r.json"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == read_json(tmp_path / "r.json")
     assert main(["robust", str(tmp_path / "none"), "--data", str(root), "--out", str(tmp_path / "r2.json")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
