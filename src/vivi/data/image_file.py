@@ -90,6 +90,28 @@ def decode_image(data: bytes, *, name: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(upright(*_stored(data, name=name)))
 
 
+def read_stored(path: Path) -> NDArray[np.uint8]:
+    """As `read_image`, but as the file stores the pixels: not turned upright, as TensorFlow's decoders give them.
+
+    Source: tensorflow/tensorflow, issue 33932; so the images of TFDS, and with them VTAB's, are never turned.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    return _stored(_read(path), name=path)[0]
+
+
+def decode_stored(data: bytes, *, name: str) -> NDArray[np.uint8]:
+    """As `decode_image`, but as the bytes store the pixels, see `read_stored`.
+
+    Raises:
+        ImageError: as `decode_image`.
+    """
+    if not data:
+        raise ImageError(name, "empty")
+    return _stored(data, name=name)[0]
+
+
 def _stored(data: bytes, *, name: Path | str) -> tuple[NDArray[np.uint8], int]:
     """The pixels as they are stored, pixels_HWC, and their EXIF orientation."""
     with _judged(data, name=name) as image:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vivi.core.errors import ViviError
+from vivi.data.image_file import read_image
 from vivi.data.images import ImageFolder, LabelledImage
 from vivi.transfer.formats.image_list import keyed_images
 from vivi.transfer.subset import THOUSAND, cut, vtab_splits
@@ -17,6 +18,7 @@ def open_folder_task(path: Path, *, seed: int = 0) -> OpenedTask:
 
     Its training part is put in the order of the md5 of "train" and the path, as TFDS would, and cut 80/20: the first
     800 and 200 of these are what `train800` and `val200` hold, or all where there are fewer. The test part is whole.
+    Images are turned upright, as `vivi evaluate` sees them.
 
     Args:
         path: the folder.
@@ -43,7 +45,7 @@ def open_folder_task(path: Path, *, seed: int = 0) -> OpenedTask:
 
 def _ordered(folder: ImageFolder, images: tuple[LabelledImage, ...], *, split: str) -> Examples:
     keys, labels = [image.path for image in images], [image.label for image in images]
-    return keyed_images(folder.root, keys, labels=labels, split=split)
+    return keyed_images(folder.root, keys, labels=labels, split=split, read=read_image)
 
 
 def _described(path: Path, folder: ImageFolder, parts: Parts) -> Task:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vivi.core.errors import ViviError
 from vivi.core.files import read_text
-from vivi.data.image_file import printable, read_image
+from vivi.data.image_file import printable, read_stored
 from vivi.transfer.subset import tfds_order
 from vivi.transfer.task import Examples
 
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def image_list(
-    root: Path, paths: Sequence[str], *, labels: Iterable[int], read: Callable[[Path], NDArray[np.uint8]] = read_image
+    root: Path, paths: Sequence[str], *, labels: Iterable[int], read: Callable[[Path], NDArray[np.uint8]] = read_stored
 ) -> Examples:
     """Images in files, in the order of their paths.
 
@@ -26,7 +26,7 @@ def image_list(
         root: what the paths are relative to; names start with the name of this folder.
         paths: the files.
         labels: the class of each.
-        read: gives pixels_HWC of a file.
+        read: gives pixels_HWC of a file; by default as it stores them, never turned, as VTAB sees them.
     """
     return Examples(
         labels_N=np.fromiter(labels, dtype=np.int64, count=len(paths)),
@@ -42,7 +42,7 @@ def keyed_images(
     labels: Iterable[int],
     split: str,
     paths: Sequence[str] | None = None,
-    read: Callable[[Path], NDArray[np.uint8]] = read_image,
+    read: Callable[[Path], NDArray[np.uint8]] = read_stored,
 ) -> Examples:
     """Images in files, in the order in which TFDS stores their keys.
 
@@ -52,7 +52,7 @@ def keyed_images(
         labels: the class of each.
         split: TFDS's name of the split.
         paths: of the files; None where the keys are the paths, up to a slash in front.
-        read: gives pixels_HWC of a file.
+        read: gives pixels_HWC of a file; by default as it stores them, never turned, as VTAB sees them.
 
     Raises:
         ViviError: a file is missing.

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vivi.data.image_file import ImageError, decode_image
+from vivi.data.image_file import ImageError, decode_stored
 from vivi.transfer.formats.example import Example, parse_example
 from vivi.transfer.formats.tfrecord import RecordFile, T, index_records
 from vivi.transfer.task import Examples
@@ -39,7 +39,7 @@ class Records:
         return f"{file.path.name}, record {inside}"
 
     def pixels(self, at: int) -> NDArray[np.uint8]:
-        """The image of a record, pixels_HWC, RGB; the record's checksum covers its label too.
+        """The image of a record, pixels_HWC, RGB, as it is stored; the record's checksum covers its label too.
 
         Raises:
             ImageError: the record is damaged or holds no image.
@@ -50,7 +50,7 @@ class Records:
             image = parse_example(file.read(inside)).one_bytes(IMAGE)
         except ValueError as error:
             raise ImageError(name, str(error)) from error
-        return decode_image(image, name=name)
+        return decode_stored(image, name=name)
 
     def examples(self, labels_N: NDArray[np.int64], *, factor: int = 1) -> Examples:
         """All records with these labels.

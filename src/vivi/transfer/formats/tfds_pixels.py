@@ -20,6 +20,8 @@ def read_as_stored(
 ) -> NDArray[np.uint8]:
     """The image in a file, pixels_HWC, as TFDS stores it: processed, then encoded as JPEG and decoded again.
 
+    TFDS reads these data sets with OpenCV, which turns images upright.
+
     Args:
         path: the file.
         process: pixels_HWC -> pixels_HWC, RGB; raises ValueError where it cannot.
