@@ -108,6 +108,33 @@ def test_a_limit_decides_and_the_choice_is_told(small: Experiment) -> None:
     assert all("(predicted)" in line for line in told)
 
 
+def test_what_would_not_fit_is_not_tried(small: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = TrainState.start(small, device=WORLD.device)
+    whole = needed(state, experiment=small, world=WORLD, chunks=[4, 2])
+    monkeypatch.setattr(memory, "available_bytes", lambda _: whole.parts[4])
+    assert needed(state, experiment=small, world=WORLD, chunks=[4, 2]).parts == {4: whole.parts[4]}
+
+
+def test_a_part_that_does_not_fit_after_all(small: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone one goes on with what was measured; a rank among others would leave them waiting, and ends."""
+    state = TrainState.start(small, device=WORLD.device)
+    sizes: list[int] = []
+
+    def full(posed: list, *, device: torch.device) -> int:
+        sizes.append(sum(part.stop for _, part in posed))
+        if len(sizes) % 2 == 0:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 100
+
+    monkeypatch.setattr(memory, "_bytes_of_part", full)
+    assert needed(state, experiment=small, world=WORLD, chunks=[4, 2]).parts == {4: 100}
+    assert sizes[1] == 2 * sizes[0]
+    monkeypatch.setattr(World, "any", lambda _, flag: flag)
+    monkeypatch.setattr(World, "gather", lambda _, rows: torch.cat([rows, rows]))
+    with pytest.raises(ConfigError, match=r"in 1 parts does not fit the memory of cpu of rank 1, .*: give --chunks 2"):
+        needed(state, experiment=small, world=World(rank=1, size=2, device=WORLD.device), chunks=[2, 1])
+
+
 def test_what_is_there_is_shared_by_the_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = available_bytes(WORLD.device)
     monkeypatch.setattr(memory, "processes_here", lambda: 4)

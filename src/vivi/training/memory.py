@@ -72,13 +72,18 @@ def available_bytes(device: torch.device) -> int:
 def needed(state: TrainState, *, experiment: Experiment, world: World, chunks: Sequence[int]) -> Need:
     """The need of a step, from its losses and from one part at each of these numbers of `chunks`.
 
+    The smallest part comes first; a larger one is left out, by all ranks, where it would not fit the memory of one.
+
     Raises:
-        ConfigError: not even the smallest part fits.
+        ConfigError: not even the smallest part fits, or on several ranks a larger one though it should: a rank that has
+            left a part on its way has left the others waiting, so it has to end.
     """
     model = state.model
     parts: dict[int, int] = {}
     losses = 0
     for number in sorted(chunks, reverse=True):
+        if parts and world.any(Need(fixed=losses, parts=parts).of(number) > available_bytes(world.device)):
+            break
         posed = _part(experiment, state=state, world=world, chunks=number)
         try:
             losses = max(losses, _bytes_of_losses(posed, state, experiment=experiment, world=world, chunks=number))
@@ -89,16 +94,27 @@ def needed(state: TrainState, *, experiment: Experiment, world: World, chunks: S
                     f"--chunks auto: a step in {number} parts does not fit the memory of the GPU, and whole norm "
                     "groups allow no more: take a smaller batch or norm group, more processes, or --recompute"
                 ) from error
+            if world.size > 1:
+                raise ConfigError(
+                    f"--chunks auto: a step in {number} parts does not fit the memory of {world.device} of rank "
+                    f"{world.rank}, where it was to be measured: give --chunks {max(parts)}"
+                ) from error
         finally:
             model.zero_grad(set_to_none=True)
             forget_running_averages(model)
     if world.device.type == "cuda":
         torch.cuda.empty_cache()
-    weights = _bytes([*model.parameters(), *model.buffers()]) + 2 * _bytes(list(model.parameters()))
+    return Need(fixed=_fixed_bytes(state, experiment=experiment, world=world) + losses, parts=parts)
+
+
+def _fixed_bytes(state: TrainState, *, experiment: Experiment, world: World) -> int:
+    """Weights, gradients, momentum, and the batches as bytes."""
+    parameters = list(state.model.parameters())
+    weights = _bytes([*parameters, *state.model.buffers()]) + 2 * _bytes(parameters)
     frames, images = experiment.augmentation.crop.size, experiment.labelled
     batch = 3 * experiment.frames_per_step * frames**2
     batch += 0 if images is None else 3 * images.images_per_step * images.views * images.augmentation.crop.size**2
-    return Need(fixed=weights + BATCHES * batch // world.size + losses, parts=parts)
+    return weights + BATCHES * batch // world.size
 
 
 @contextmanager
