@@ -1,6 +1,7 @@
 """Options that are refused before anything is begun."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,19 @@ from vivi.core.world import World
 def test_no_such_memory(gigabytes: float) -> None:
     with pytest.raises(ConfigError, match=f"--memory {gigabytes:g}: give the gigabytes"):
         run_options(World.single("cpu"), None, chunks="auto", memory=gigabytes)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"precision": "fp16"}, "--precision fp16: legal: auto, fp32, bf16"),
+        ({"chunks": "all"}, "--chunks all: legal: auto, or a number from 1 on"),
+    ],
+)
+def test_words_that_no_option_has(options: dict[str, Any], told: str) -> None:
+    """A program may give them; the command line asks for one of its own words."""
+    with pytest.raises(ConfigError, match=told):
+        run_options(World.single("cpu"), None, **options)
 
 
 def test_memory_is_told_in_bytes() -> None:

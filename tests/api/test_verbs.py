@@ -1,6 +1,11 @@
 """The functions do what their verbs do: on small stores, images and results; long verbs have tests of their own."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +68,16 @@ def test_a_store_is_examined(
     assert f"vivi doctor {tiny_store} --json" in (tmp_path / "d.html").read_text()
     with pytest.raises(ConfigError, match="did you mean"):
         vivi.api.doctor(tiny_store, out=tmp_path / "e.html", estimate=["VIVI-Ex4"])
-    assert not (tmp_path / "e.html").exists()
+    told.clear()
+    with pytest.raises(ConfigError, match="--device moon"):
+        vivi.api.doctor(
+            tiny_store,
+            out=tmp_path / "e.html",
+            estimate=["VIVI-Ex(4)"],
+            device="moon",
+            progress=lambda what, *_: told.append(what),
+        )
+    assert told == [] and not (tmp_path / "e.html").exists()
 
 
 def test_a_store_is_opened_for_looking(
@@ -89,6 +103,11 @@ def test_results_become_pages_and_comparisons(
     scores = tmp_path / "scores.json"
     vivi.evaluate(encoder, data=tiny_images, out=scores, splits=2)
     assert vivi.api.report(str(scores), out=tmp_path / "r.html") == (tmp_path / "r.html").resolve()
+    (tmp_path / "commands.txt").write_text("vivi evaluate run/encoder \\\n\t--data images\n")
+    page = vivi.api.report(scores, out=tmp_path / "r.html", commands=tmp_path / "commands.txt").read_text()
+    assert "vivi evaluate run/encoder \\\n    --data images\n" in page, "to be copied into a shell"
+    noted = vivi.api.report(scores, out=tmp_path / "r.html", note="A single sentence.").read_text()
+    assert "A single sentence." in noted
     found = vivi.compare(str(scores), scores)
     assert {each.change.value for each in found.tasks} == {0.0} and len(found.tasks) == 2
     with pytest.raises(ViviError, match="nothing to write"):
@@ -117,6 +136,50 @@ def test_the_demo_runs_its_commands_in_processes_of_their_own(tmp_path: Path) ->
         vivi.api.demo(tmp_path)
     assert vivi.api.looking.in_a_process(["presets", "--json"]) == 0
     assert vivi.api.looking.in_a_process(["presets", "none"]) == 2
+
+
+@pytest.mark.parametrize("reaches", [os.killpg, os.kill])
+def test_a_command_of_the_demo_saves_itself_on_ctrl_c(reaches: Callable[[int, int], None], tmp_path: Path) -> None:
+    """A terminal sends the signal to both processes; a program may send it to ours alone."""
+    package = tmp_path / "vivi"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(SAVES_ITSELF.format(saved=str(tmp_path / "saved")))
+    words = [sys.executable, "-c", RUNS_A_COMMAND, str(tmp_path)]
+    with subprocess.Popen(words, start_new_session=True, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        reaches(process.pid, signal.SIGINT)
+        assert process.stdout.read() == "ended with 75\n"
+    assert (tmp_path / "saved").exists()
+
+
+RUNS_A_COMMAND = """
+import os, sys
+import vivi.api.looking as looking
+looking._PATIENCE = 2.0
+os.environ["PYTHONPATH"] = sys.argv[1]
+print("ended with", looking.in_a_process([]))
+"""
+SAVES_ITSELF = """
+import pathlib, signal, time
+asked = []
+signal.signal(signal.SIGINT, lambda *_: asked.append(1))
+print("ready", flush=True)
+while not asked:
+    time.sleep(0.01)
+time.sleep(0.5)
+assert len(asked) == 1
+pathlib.Path({saved!r}).touch()
+raise SystemExit(75)
+"""
+
+
+def test_words_that_no_flag_has(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--pixels int4: legal: uint8, float"):
+        vivi.export(encoder, to="onnx", out=tmp_path / "out", pixels="int4")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="--engine dask: legal: local, ray"):
+        vivi.ingest(tmp_path, out=tmp_path / "out", engine="dask")  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_environment(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,14 +1,17 @@
 """The file of corrected cuts: whole or as it was, readable by ingest, and respectful of what others wrote."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from vivi.browse import corrections as room
 from vivi.browse.corrections import Corrections
 from vivi.core.errors import DiskFullError, ViviError
+from vivi.core.files import write_text
 from vivi.video.cuts import read_cuts
 
 
@@ -97,6 +100,23 @@ def test_a_name_that_csv_cannot_hold_is_refused_and_the_file_stays_whole(file, n
         opened.save(name, [2.0])
     assert str(caught.value).isprintable()
     assert read_cuts(file) == {"a.mp4": (1.0,)} and opened.of("a.mp4") == (1.0,)
+
+
+@pytest.mark.parametrize("change", [lambda opened: opened.save("b.mp4", []), lambda opened: opened.forget("a.mp4")])
+def test_a_change_waits_for_that_of_another_browser(file, change):
+    """The other one has read the file and is about to write it."""
+    opened = Corrections(file)
+    opened.save("a.mp4", [1.0])
+    folder = os.open(file.parent, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    ours = threading.Thread(target=change, args=(opened,))
+    ours.start()
+    ours.join(0.2)
+    assert ours.is_alive() and read_cuts(file) == {"a.mp4": (1.0,)}
+    write_text(file, "path,seconds\na.mp4,1\nc.mp4,5\n")
+    os.close(folder)
+    ours.join()
+    assert read_cuts(file)["c.mp4"] == (5.0,) and read_cuts(file) != {"a.mp4": (1.0,), "c.mp4": (5.0,)}
 
 
 SAVES = 40

@@ -102,3 +102,7 @@ def test_a_notebook_is_answered_from_a_thread(store):
     with pytest.raises(urllib.error.URLError, match="refused"):
         urllib.request.urlopen(url)
     assert "vivi browse" not in {each.name for each in threading.enumerate()}
+    with pytest.raises(ViviError, match="is closed: open the store again"), site.answering():
+        pass
+    with pytest.raises(ViviError, match="is closed: open the store again"):
+        site.serve()

@@ -1,5 +1,6 @@
 """What a terminal gets: colours only where it is one and wants them, and never the bytes of strangers' names."""
 
+import io
 import json
 import os
 import pty
@@ -10,11 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from tests.reference import encoder_folder
 from tests.reference.tiny_images import CLASSES, tiny_images  # noqa: F401
 from tests.reference.tiny_store import tiny_store  # noqa: F401
 
 from vivi import cli
+from vivi.console.base import Bar
+from vivi.core.visible import visible
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07\u202e[bold]\nb"
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -64,6 +68,20 @@ def test_a_pipe_gets_plain_text(tiny_store: Path) -> None:  # noqa: F811
     command = [sys.executable, "-m", "vivi", "store", "verify", str(tiny_store)]
     run = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "TERM": "xterm"})
     assert "all are whole" in run.stdout and not ESCAPES.search(run.stdout + run.stderr)
+
+
+def test_a_bar_shows_names_and_does_not_obey_them(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar(HOSTILE, unit="videos") as bar:
+        bar.update(2, total=2, text=HOSTILE)
+        bar.update(1, total=3)
+        bar.update(3, total=3)  # a second round, as of the other half of a split
+    said = capsys.readouterr().err
+    assert [line.split(": ")[1][:10] for line in said.splitlines()] == ["2/2 videos", "3/3 videos"]
+    assert said.count(visible(HOSTILE)) == 3
+    drawn = io.StringIO()
+    bar.update(3, total=3, text=HOSTILE)
+    Console(file=drawn, width=300).print(bar._progress.get_renderable())
+    assert drawn.getvalue().count(visible(HOSTILE)) == 2
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vivi.core.checkpoint import load_newest, save_checkpoint
+from vivi.core.checkpoint import checkpoints, load_newest, save_checkpoint
 from vivi.core.errors import CheckpointError
 from vivi.core.run_state import RunState
 
@@ -35,6 +35,13 @@ def test_a_loaded_state_goes_on_bit_for_bit(tmp_path):
         learn(each)
     assert all(torch.equal(value, other.tensors()[name]) for name, value in state.tensors().items())
     assert {name.split(".")[0] for name in state.tensors()} == {"model", "momentum"}
+
+
+def test_they_are_in_the_order_of_their_steps_however_many_digits_these_have(tmp_path):
+    names = ["step-00000002", "step-99999999", "step-100000000"]
+    for name in reversed(names):
+        (tmp_path / name).mkdir()
+    assert [each.name for each in checkpoints(tmp_path)] == names
 
 
 def test_a_state_of_another_shape_is_refused(tmp_path):

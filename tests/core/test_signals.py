@@ -16,6 +16,26 @@ def test_a_signal_is_a_wish_and_the_handlers_come_back():
     assert signal.getsignal(signal.SIGUSR1) is before
 
 
+def test_a_handler_that_is_not_of_python_becomes_the_default_one(monkeypatch):
+    """Nobody but C can put it back: `signal.signal` gives None for it, and takes none."""
+    before, install = signal.getsignal(signal.SIGUSR1), signal.signal
+    found = []
+
+    def installed(number, handler):
+        found.append(handler)
+        install(number, handler)
+
+    monkeypatch.setattr(signal, "signal", installed)
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with stop_on_signals():
+            pass
+        assert found[3:] == [signal.SIG_DFL] * 3
+    finally:
+        for number, handler in (kept | {signal.SIGUSR1: before}).items():
+            install(number, handler)
+
+
 def test_a_run_may_be_started_in_a_thread():
     """Handlers belong to the main thread alone."""
     found, before = [], signal.getsignal(signal.SIGTERM)

@@ -1,5 +1,6 @@
 """What the page says of runs: whose their values are, what they differ in, how they go, their spectrum and mistakes."""
 
+import dataclasses
 import json
 import re
 from statistics import fmean
@@ -11,7 +12,7 @@ from vivi.core.config import dump, fingerprint, override
 from vivi.core.errors import ViviError
 from vivi.core.visible import visible
 from vivi.presets import find, tiny
-from vivi.report.figures import moving_mean
+from vivi.report.figures import inlined, loss_figure, moving_mean
 from vivi.report.page import write_report
 from vivi.report.runs import Curve, read_run
 from vivi.report.settings import differences_of, explained_settings
@@ -106,7 +107,7 @@ def test_mistakes_are_shown_with_what_they_were_taken_for(tmp_path, make_scores,
     [
         "[1, 2]", "1", "null", '{"loss": 1.0}', '{"step": 20, "loss": "low"}', '{"step": 20, "loss": null}',
         '{"step": 1e300, "loss": 1}', '{"step": NaN, "loss": 1}', '{"step": -1, "loss": 1}', "", "\x00\x00",
-        '{"step": 20,',
+        '{"step": 20,', '{"step": 20, "loss": 1' + "0" * 400 + "}",
         '{"step": 1' + "0" * 5000 + "}", "[" * 100_000, "\udcff",
     ],
 )  # fmt: skip
@@ -146,3 +147,11 @@ def test_what_nobody_sees_is_shown(make_run, tmp_path):
     page = page_of(tmp_path, runs=[make_run(name)], notes=("one\ntwo", name))
     assert {char for char in page if not char.isprintable()} <= {"\n", "\N{NO-BREAK SPACE}", "\N{THIN SPACE}"}
     assert "a\\x1b[31m\\u202eb\\x01\\u200b&lt;i&gt;" in page and "one\ntwo" in page
+
+
+def test_what_nobody_sees_is_shown_in_figures_too(make_run):
+    run = read_run(make_run("VIVI-Ex(4)"))
+    name = "frame/\u540d\u202e\x1b"  # the first of them is a letter that the font of the drawing lacks
+    hidden = dataclasses.replace(run, lines=tuple({**line, name: 1.0} for line in run.lines))
+    for figure in (loss_figure([hidden], key="k"), inlined('<svg width="9pt" viewBox="0">', key="k", label="\u202e")):
+        assert {char for char in figure if not char.isprintable()} <= {"\n"} and "\\u202e" in figure

@@ -21,7 +21,9 @@ def make_results(folder):
     more = {name: tuple(value + 0.05 for value in repeats) for name, repeats in made.around(0.5).items()}
     made.write(folder / "a" / "results.json", made.results("VIVI-Ex(4)", made.around(0.5)))
     made.write(folder / "b" / "results.json", made.results("VIVI-Ex(4)-Co(100%)", more))
-    made.write(folder / "c" / "results.json", made.results("mine\u202e \u540d <b>|$x_{$", made.around(0.4), version=2))
+    made.write(
+        folder / "c" / "results.json", made.results("mine\u202e\x1b \u540d <b>|$x_{$", made.around(0.4), version=2)
+    )
     made.write(folder / "b" / "robust.json", made.robust("VIVI-Ex(4)-Co(100%)", pm0=700, pm10=500))
     return folder
 
@@ -67,6 +69,15 @@ def test_the_figures_are_whole(once):
         text = (written.folder / f"{key}.svg").read_text()
         assert ElementTree.fromstring(text).tag.endswith("svg")
         assert not re.search(r"<script|<image|href=\"(?!#)|<dc:date>|\d{4}-\d\d-\d\dT", text)
+
+
+@pytest.mark.parametrize("ending", ["md", "tex", "svg"])
+def test_what_nobody_sees_stands_as_escapes(once, ending):
+    """Also what XML cannot hold; the CSV files are for programs and have names as they are."""
+    _, written = once
+    texts = [path.read_text() for path in written.folder.glob(f"*.{ending}")]
+    assert {char for text in texts for char in text if not char.isprintable()} == {"\n"}
+    assert any("u202e" in text for text in texts)
 
 
 def test_another_process_draws_the_same(once, tmp_path):

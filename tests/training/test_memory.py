@@ -92,3 +92,6 @@ def test_a_full_gpu_is_told_in_a_line_that_names_the_flags(
     options = dataclasses.replace(options, chunks=4)
     with pytest.raises(ViviError, match=r"a step in 4 parts .*: give --recompute, more processes"):
         pretrain(small, data=tiny_store, out=tmp_path / "run", options=options, progress=lambda _: None)
+    options = dataclasses.replace(options, recompute=True)
+    with pytest.raises(ViviError, match=r"a step in 4 parts .*: give more processes, or a smaller batch; all but"):
+        pretrain(small, data=tiny_store, out=tmp_path / "run", options=options, progress=lambda _: None)

@@ -18,12 +18,13 @@ from vivi.api.benchmarks import asked_protocol, engine_options
 from vivi.console.vtab import duration, means
 from vivi.core.cluster import RayEngine
 from vivi.core.errors import ConfigError, ViviError
+from vivi.transfer.vtab import plan as plan_module
 from vivi.transfer.vtab.modes import LinearProbe
 from vivi.transfer.vtab.plan import _devices, plan
 from vivi.transfer.vtab.protocol import VtabProtocol
 from vivi.transfer.vtab.runs import Run
 from vivi.transfer.vtab.study import TaskFacts
-from vivi.transfer.vtab.workload import Load, in_units, load_of
+from vivi.transfer.vtab.workload import Load, Speed, in_units, load_of
 
 Painter = Callable[[Path, str, int], None]
 COLOURS = ("red", "green", "blue")
@@ -144,6 +145,8 @@ def test_flags_make_a_protocol() -> None:
     assert (protocol.version, protocol.examples, protocol.mode) == (1, "full", LinearProbe())
     assert (protocol.steps, protocol.repeats, protocol.shared_setting) == ((250, 1000), 5, True)
     assert asked_protocol(2, "1000", "finetune", steps_scale=1.0, assignments=[]) == VtabProtocol()
+    with pytest.raises(ConfigError, match=r"--steps-scale 0.0001: all runs would have 1 step: give a larger number"):
+        asked_protocol(2, "1000", "finetune", steps_scale=0.0001, assignments=[])
     with pytest.raises(ConfigError, match="examples"):
         asked_protocol(2, "some", "finetune", steps_scale=1.0, assignments=[])
 
@@ -160,6 +163,9 @@ def test_where_runs_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
         engine_options("ray", device="cuda", jobs=None)
     found = engine_options("ray", device="auto", jobs=None)
     assert (found["engine"], found["jobs"], found["threads"]) == (RayEngine(), 8, 1)
+    assert engine_options("ray", device="auto", jobs=0)["jobs"] == 0, "which vtab refuses"
+    with pytest.raises(ConfigError, match="--engine dask: legal: local, ray"):
+        engine_options("dask", device="auto", jobs=None)
     monkeypatch.setattr(RayEngine, "resources", lambda _: {"CPU": 8.0, "GPU": 4.0})
     found = engine_options("ray", device="cuda", jobs=None)
     assert (found["engine"], found["jobs"], found["threads"]) == (RayEngine(gpus=1.0), 4, 8)
@@ -193,9 +199,17 @@ def test_a_plan_depends_on_which_settings_are_chosen(colours: Path, tmp_path: Pa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_plan_counts_on_no_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_counts_on_no_more_gpus_than_there_are(
+    colours: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert [_devices(torch.device(name)) for name in ("cpu", "cuda", "cuda:1")] == [1, 2, 1]
+    monkeypatch.setattr(plan_module, "measured_speed", lambda *_, device: Speed(1.0, 1.0))
+    monkeypatch.setattr(plan_module, "_devices", lambda _: 2)
+    protocol = asked_protocol(2, "1000", "finetune", steps_scale=0.0008, assignments=["image_size=8"])
+    asked = {"folders": [colours], "out": tmp_path / "out", "protocol": protocol, "device": "cpu"}
+    alone, both, more = (plan(FLAT, **asked, jobs=jobs).seconds for jobs in (1, 2, 8))
+    assert both == more == (alone[0] / 2, alone[1] / 2)
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,14 @@ def diverges(world: World, store: Path, out: Path, images: Path) -> dict[str, An
         loop.train_step = train_step
 
 
+def slowly(*arguments: Any, **more: Any) -> Path:
+    """The checkpoint takes its time."""
+    time.sleep(1)
+    return save_checkpoint(*arguments, **more)
+
+
 def stops(world: World, store: Path, out: Path) -> dict[str, Any]:
     """Asked to stop in the first step; the checkpoint takes its time."""
-
-    def slowly(*arguments, **more):
-        time.sleep(1)
-        return save_checkpoint(*arguments, **more)
 
     def asked(state, *arguments, **more):
         os.kill(os.getpid(), 15)
@@ -103,6 +105,23 @@ def test_none_ends_before_the_checkpoint_is_on_disk(pools: RankPools, tmp_path: 
     assert [each["saved"] for each in ends] == [["step-00000001"]] * 2
 
 
+def test_damage_that_is_too_much_only_together_ends_both_when_the_state_is_on_disk(
+    pools: RankPools, tmp_path: Path, tiny_store: Path
+) -> None:
+    """A sample of each rank at the first step, all of whose frames are damaged: as many records as are borne."""
+    store = shutil.copytree(tiny_store, tmp_path / "store")
+    table, sampling = ShotStore.open(store).table, experiment().sampling
+    ids = batch_ids(sampling.eligible(table), seed=0, step=0, size=4).tolist()
+    for video in (ids[0], ids[3]):
+        for frame in range(sum(shot.length for shot in table.shots(video))):
+            flip(store, video=video, frame=frame)
+    limit = sampling.shots * sampling.frames
+    ends = pools.run(2, _with_slow_records, store, tmp_path / "run", limit)
+    assert [each["kind"] for each in ends] == ["TooManyDamagedError"] * 2
+    assert all(f"{2 * limit} records of the data are damaged" in each["said"] for each in ends)
+    assert [each["saved"] for each in ends] == [["step-00000001"]] * 2
+
+
 @pytest.mark.parametrize("limit", [0, 1])
 def test_damage_that_one_rank_meets_ends_both_with_the_state_saved(
     pools: RankPools, tmp_path: Path, tiny_store: Path, limit: int
@@ -126,6 +145,14 @@ def test_damage_that_one_rank_meets_ends_both_with_the_state_saved(
 
 def _with_records(world: World, store: Path, out: Path, limit: int) -> dict[str, Any]:
     return run(world, store, out, bad_records=limit)
+
+
+def _with_slow_records(world: World, store: Path, out: Path, limit: int) -> dict[str, Any]:
+    checkpoint_writer.save_checkpoint = slowly
+    try:
+        return run(world, store, out, bad_records=limit)
+    finally:
+        checkpoint_writer.save_checkpoint = save_checkpoint
 
 
 def _nothing(_: dict[str, float]) -> None:

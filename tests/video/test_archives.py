@@ -16,6 +16,7 @@ from vivi.core.work import Outcome, Unit, run_units
 from vivi.data.store import ShotStore
 from vivi.data.store.format import video_key
 from vivi.video.archives import search_archive
+from vivi.video.assembly import own_scratch
 from vivi.video.ingest import ingest
 
 
@@ -126,6 +127,11 @@ def test_a_broken_tar_gives_what_it_has_and_says_so(form: int, videos: Path, tmp
     assert found(b"") == [("t", "corrupt")] == found(b"no tar at all" * 100)
 
 
+def test_a_tar_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    (each,) = search_archive(tmp_path / "t.tar", label="t")
+    assert (each.path, each.reason, each.detail) == ("t", "unreadable", "No such file or directory")
+
+
 def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
     info = tarfile.TarInfo("pax")
     info.type, info.size = tarfile.XHDTYPE, 3 << 30
@@ -182,6 +188,16 @@ def with_checksum(member: bytes) -> bytes:
     return bytes(block)
 
 
+def test_stores_of_one_path_on_two_machines_do_not_meet_in_a_scratch_they_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = set()
+    for machine in ("a", "b", "a"):
+        monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
+        used.add(own_scratch(Path("/data/store"), tmp_path))
+    assert len(used) == 2 and {each.parent for each in used} == {tmp_path}
+
+
 def test_two_ingests_with_one_scratch_do_not_meet(videos: Path, tmp_path: Path) -> None:
     used: list[Path] = []
 
@@ -198,6 +214,9 @@ def test_two_ingests_with_one_scratch_do_not_meet(videos: Path, tmp_path: Path) 
         (tmp_path / name).mkdir()
         archive = tar(tmp_path / name / "t.tar", {"v.mp4": (videos / name).read_bytes()})
         out = tmp_path / name / "store"
+        left = own_scratch(out, tmp_path / "scratch")
+        left.mkdir(parents=True)
+        (left / ".tmp-1-.tmp-other.mp4").write_text("left by an ingest that was killed")
         ingest([archive], out=out, settings=SETTINGS, scratch=tmp_path / "scratch", engine=watching, workers=1)
         assert stored(out) == ["t.tar/v.mp4"]
     assert len(set(used)) == 2 and {each.parent for each in used} == {tmp_path / "scratch"}

@@ -8,6 +8,7 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +22,7 @@ from vivi.core.errors import StoreError, ViviError
 from vivi.core.files import sha256_file
 from vivi.core.remote import RemoteFolder
 from vivi.data.store import ShotStore
+from vivi.video.archives import search_remote_archive
 from vivi.video.ingest import IngestSettings, IngestSummary, ingest
 from vivi.video.places import PlaceError, RemoteMember, RemoteObject
 from vivi.video.sources import Selection
@@ -222,16 +224,41 @@ def test_a_tar_on_a_server_that_is_cut_off_or_changes(videos: Path, tmp_path: Pa
         run(f"{server.url}/t.tar", out=tmp_path / "store")
         assert stored(tmp_path / "store") == [f"t.tar/{name}" for name in NAMES[:2]]
         assert skipped(tmp_path / "store") == {f"t.tar/{NAMES[2]}": "truncated", "t.tar": "corrupt"}
-        member = RemoteMember(f"{server.url}/t.tar", 512, 10**6, "a.mp4", "")
+        listed = RemoteFolder.open(server.url).about("t.tar")
+        member = RemoteMember(f"{server.url}/t.tar", 512, 10**6, "a.mp4", listed.version)
         with pytest.raises(PlaceError, match="ends before byte") as caught, member.fetched(tmp_path / "s", key="k"):
             pass
         assert caught.value.reason == "unreadable"
         with (
             pytest.raises(PlaceError, match="another version"),
-            dataclasses.replace(member, tag="old").fetched(tmp_path / "s", key="k"),
+            dataclasses.replace(member, version="old").fetched(tmp_path / "s", key="k"),
         ):
             pass
     assert list((tmp_path / "s").iterdir()) == []
+
+
+def test_members_belong_to_the_version_of_the_tar_that_was_listed(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    tarred(videos, tmp_path / "web" / "t.tar")
+    with served(tmp_path / "web") as server:
+        server.tag = '"first"'
+        first, *_ = search_remote_archive(f"{server.url}/t.tar", label="t")
+        assert first.version == '"first"'
+        with first.place.fetched(tmp_path / "s", key="k") as file:
+            assert file.read_bytes() == (videos / NAMES[0]).read_bytes()
+        server.tag = '"second"'
+        with pytest.raises(PlaceError, match="another version"), first.place.fetched(tmp_path / "s", key="k"):
+            pass
+        server.tag = ""
+        without, *_ = search_remote_archive(f"{server.url}/t.tar", label="t")
+        changed, size = datetime(2026, 1, 1, tzinfo=UTC).timestamp(), (tmp_path / "web" / "t.tar").stat().st_size
+        assert without.version == f"{size} bytes, {changed}"
+        with without.place.fetched(tmp_path / "s", key="k") as file:
+            assert file.read_bytes() == (videos / NAMES[0]).read_bytes()
+        with (tmp_path / "web" / "t.tar").open("ab") as tar:
+            tar.write(bytes(512))
+        with pytest.raises(PlaceError, match="another version"), without.place.fetched(tmp_path / "s", key="k"):
+            pass
 
 
 def test_a_tar_on_a_server_without_ranges_is_refused_with_advice(videos: Path, tmp_path: Path) -> None:

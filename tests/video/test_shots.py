@@ -136,6 +136,7 @@ def test_known_cuts_as_json_are_the_same(tmp_path: Path) -> None:
         (f'path,seconds\n"{"a" * 200_000}",1\n', "is not a file of cuts"),
         ('{"a.mp4": 3}', "list of seconds"),
         ('{"a.mp4": ["x"]}', r"'a\.mp4': 'x'"),
+        (f'{{"a.mp4": [1{"0" * 400}]}}', r"'a\.mp4': 10+ is no time in seconds"),
     ],
 )
 def test_wrong_files_of_cuts_say_where(tmp_path: Path, text: str, said: str) -> None:

@@ -169,6 +169,8 @@ def asked_protocol(
     if mode not in MODES:
         raise ConfigError(f"--mode {mode}: legal: {', '.join(MODES)}")
     steps = tuple(max(1, round(each * steps_scale)) for each in VtabProtocol().steps)
+    if len(set(steps)) < len(steps):
+        raise ConfigError(f"--steps-scale {steps_scale}: all runs would have {steps[0]} step: give a larger number")
     values = {
         "version": version,
         "examples": int(examples) if str(examples).isdecimal() else examples,
@@ -182,7 +184,7 @@ def engine_options(engine: str, *, device: str, jobs: int | None) -> dict[str, A
     """The arguments of `vivi.transfer.vtab.judge.vtab` that say where runs are done.
 
     Raises:
-        ViviError: no such device, or no Ray cluster.
+        ViviError: no such engine or device, or no Ray cluster.
     """
     from vivi.core.cluster import RayEngine
     from vivi.core.errors import ConfigError
@@ -191,6 +193,8 @@ def engine_options(engine: str, *, device: str, jobs: int | None) -> dict[str, A
     if engine == "local":
         find_device(device)
         return {"jobs": jobs}
+    if engine != "ray":
+        raise ConfigError(f"--engine {engine}: legal: local, ray")
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(
             f"--device {device}: a run on a cluster has one GPU, which Ray chooses; legal: auto, cpu, cuda"
@@ -199,4 +203,5 @@ def engine_options(engine: str, *, device: str, jobs: int | None) -> dict[str, A
     if device == "cuda" and not on_gpu:
         raise ConfigError("--device cuda: the Ray cluster has no GPU; legal here: auto, cpu")
     ray = RayEngine(gpus=1.0 if on_gpu else 0.0)
-    return {"engine": ray, "jobs": jobs or max(1, ray.capacity()), "threads": _RAY_THREADS if on_gpu else 1}
+    many = max(1, ray.capacity()) if jobs is None else jobs
+    return {"engine": ray, "jobs": many, "threads": _RAY_THREADS if on_gpu else 1}

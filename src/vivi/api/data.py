@@ -110,7 +110,7 @@ def _engine(engine: str, *, address: str, workers: int | None) -> dict[str, Any]
     """The arguments of `vivi.video.ingest.ingest` that say where videos are done.
 
     Raises:
-        ViviError: no Ray cluster.
+        ViviError: no such engine, or no Ray cluster.
     """
     from vivi.core.cluster import RayEngine
     from vivi.core.errors import ConfigError
@@ -119,5 +119,7 @@ def _engine(engine: str, *, address: str, workers: int | None) -> dict[str, Any]
         if address != "auto":
             raise ConfigError(f"--address {address} goes with --engine ray alone")
         return {"workers": workers}
+    if engine != "ray":
+        raise ConfigError(f"--engine {engine}: legal: local, ray")
     ray = RayEngine(address=address)
-    return {"engine": ray, "workers": workers or max(1, ray.capacity())}
+    return {"engine": ray, "workers": max(1, ray.capacity()) if workers is None else workers}

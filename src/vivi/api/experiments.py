@@ -47,11 +47,16 @@ def run_options(
     Raises:
         ConfigError: an illegal value; the text names the flag.
     """
+    from vivi.core.errors import ConfigError
     from vivi.core.launch import processes_here
     from vivi.core.work import usable_cores
     from vivi.nn.encoder_pass import Precision
     from vivi.training.loop import RunOptions
 
+    if precision not in (legal := ("auto", *(each.value for each in Precision))):
+        raise ConfigError(f"--precision {precision}: legal: {', '.join(legal)}")
+    if chunks != "auto" and not isinstance(chunks, int):
+        raise ConfigError(f"--chunks {chunks}: legal: auto, or a number from 1 on")
     return RunOptions(
         world=world,
         workers=max(1, usable_cores() // processes_here()) if workers is None else workers,

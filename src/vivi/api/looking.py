@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Told = Callable[[str, int, int], None]
 """Called with what is counted, how many of it are done, and all."""
+_PATIENCE = 10.0
+"""Seconds after which a command that goes on is told of Ctrl-C; told twice, it would cut its saving short."""
 
 
 def doctor(
@@ -57,10 +59,10 @@ def doctor(
         if path is not None:
             check_output(path)
     asked = _experiments(estimate, tiny=tiny)
+    place = find_device(device) if asked else None
     known = None if cuts is None else Path(cuts)
     found = examine(Path(store), cuts=known, videos=videos, threads=workers, progress=partial(progress, "videos"))
-    if asked:
-        place = find_device(device)
+    if place is not None:
         found = found.with_estimates(run_estimate(asked, device=place, progress=partial(progress, "presets")))
     given = {"--cuts": cuts, "--videos": videos, "--json": json, "--out": out}
     write_diagnosis(page, diagnosis=found, command=_command(store, given, estimate=estimate, tiny=tiny))
@@ -153,11 +155,23 @@ def demo(out: Path | str = "demo", *, seed: int = 0, main: Callable[[Sequence[st
 
 
 def in_a_process(arguments: Sequence[str]) -> int:
-    """Run a command line in a process of its own and return its exit code."""
+    """Run a command line in a process of its own and return its exit code; after Ctrl-C that of an interrupted one."""
+    import signal
     import subprocess
     import sys
 
-    return subprocess.run([sys.executable, "-m", "vivi", *arguments], check=False).returncode
+    from vivi.demo.run import INTERRUPTED
+
+    with subprocess.Popen([sys.executable, "-m", "vivi", *arguments]) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # a terminal and a notebook send it to both processes, and ours is to save itself
+            try:
+                process.wait(timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+                process.wait()
+            return INTERRUPTED
 
 
 def env() -> "Environment":

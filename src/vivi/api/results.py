@@ -18,7 +18,7 @@ def report(
     cuts: Path | str | None = None,
     title: str = "VIVI report",
     commands: Path | str | None = None,
-    note: Sequence[str] = (),
+    note: str | Sequence[str] = (),
 ) -> Path:
     """Write one HTML page about runs, scores and a store, as `vivi report` does.
 
@@ -29,7 +29,7 @@ def report(
         cuts: known cuts to compare its shots with: CSV with the columns path and seconds.
         title: the page's title.
         commands: a text file with the command lines that made all this, to be shown.
-        note: sentences to show above everything else.
+        note: a sentence to show above everything else, or several.
 
     Returns:
         the absolute path of the page.
@@ -51,8 +51,8 @@ def report(
         runs=runs,
         scores=scores,
         results=tuple(dict.fromkeys(file for root in roots for file in find_results(root))),
-        commands=() if commands is None else read_text(Path(commands)).splitlines(),
-        notes=tuple(note),
+        commands=() if commands is None else read_text(Path(commands)).expandtabs(4).splitlines(),
+        notes=(note,) if isinstance(note, str) else tuple(note),
     )
 
 
@@ -88,6 +88,8 @@ def export(
         raise ConfigError(f"--to {to}: legal: {', '.join(targets)}")
     if to != "hf" and (scores or license != "unknown"):
         raise ConfigError(f"--scores and --license belong to --to hf, not to {to}")
+    if pixels not in ("uint8", "float"):
+        raise ConfigError(f"--pixels {pixels}: legal: uint8, float")
     if to != "onnx" and pixels != "uint8":
         raise ConfigError(f"--pixels belongs to --to onnx, not to {to}")
     return targets[to]()

@@ -31,7 +31,7 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """An app with the socket that it will answer on."""
+    """An app with the socket that it will answer on, once: the socket is closed in the end."""
 
     app: Starlette
     listening: socket.socket
@@ -39,7 +39,11 @@ class Site:
     """With the token: whoever has it may look, and where it was asked for, write the file of cuts."""
 
     def serve(self) -> None:
-        """Answer requests until Ctrl-C or SIGTERM; both are a good end."""
+        """Answer requests until Ctrl-C or SIGTERM; both are a good end.
+
+        Raises:
+            ViviError: it has answered before.
+        """
         gc.collect()
         gc.freeze()  # all that was loaded stays: looking through it again would hold up a request for half a second
         with stop_on_signals(), self.listening:
@@ -47,7 +51,11 @@ class Site:
 
     @contextmanager
     def answering(self) -> Iterator[str]:
-        """Answer requests from a thread until the block ends, as a notebook needs it; gives the address."""
+        """Answer requests from a thread until the block ends, as a notebook needs it; gives the address.
+
+        Raises:
+            ViviError: it has answered before.
+        """
         server = self._server()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [self.listening]}, name="vivi browse")
         thread.start()
@@ -59,6 +67,8 @@ class Site:
             self.listening.close()
 
     def _server(self) -> uvicorn.Server:
+        if self.listening.fileno() < 0:
+            raise ViviError("this site has answered and is closed: open the store again")
         return uvicorn.Server(
             uvicorn.Config(
                 self.app, http="h11", ws="none", lifespan="off", log_level="warning", access_log=False,

@@ -7,7 +7,7 @@ other for ever, so each start has its own part of the store.
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -49,9 +49,9 @@ def joined_world(device: str = "auto") -> Iterator[World]:
     """
     if not is_launched():
         alone = find_device(device)
-        if alone.index is not None:
-            torch.cuda.set_device(alone)  # or pinned memory would take a part of the first GPU
-        yield World.single(alone)
+        # without it pinned memory would take a part of the first GPU; behind the block the caller's GPU is back
+        with nullcontext() if alone.index is None else torch.cuda.device(alone):
+            yield World.single(alone)
         return
     rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     ours = _local_device(device, local=local)

@@ -65,6 +65,11 @@ class RemoteFile:
     tag: str = ""
     """What the server calls this version of the file, if it says so."""
 
+    @property
+    def version(self) -> str:
+        """What tells this content of the file from another, as far as the server says: its tag, or size and time."""
+        return self.tag or f"{self.size} bytes, {self.changed}"
+
 
 def address(path: Path | str) -> str | None:
     """The address that `path` is, or None for a path of this machine.

@@ -134,8 +134,8 @@ class ImageLoader:
         if count < settings.images_per_step and settings.share < 1:
             raise ConfigError(
                 f"a share of {settings.share:g} of the labelled images are {count}, and a step needs "
-                f"{settings.images_per_step} different ones: give more images, a larger --set labelled.share, or --set "
-                f"labelled.images_per_step={count} (labelled.norm_group must divide it)"
+                f"{settings.images_per_step} different ones: give more images (or a longer --label-list), a larger "
+                f"--set labelled.share, or --set labelled.images_per_step={count} (labelled.norm_group must divide it)"
             )
         self._labels_V = np.array([image.label for image in labelled.images], dtype=np.int64)
         self._pipeline = Pipeline(

@@ -107,7 +107,8 @@ def export_onnx(source: Path, *, out: Path, pixels: Pixels = "uint8") -> Exporte
 
 
 def _libraries() -> tuple[Any, Any]:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at its import; else it keeps an identifier in the home
+    for name in ("ORT_DISABLE_TELEMETRY", "ORT_TELEMETRY_DISABLED"):  # it has had both names
+        os.environ.setdefault(name, "1")  # read at its import; else it keeps an identifier in the home
     try:
         import onnx
         import onnxruntime

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from vivi.core.visible import visible
 from vivi.report import published
 from vivi.report.figures import COLOURS, STYLE
 from vivi.report.paper_tables import MEAN_COLUMNS
@@ -166,7 +167,8 @@ def _group_handles(measured: bool) -> list[Artist]:
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:
-    """Text cut in its middle, where names differ least."""
+    """Text cut in its middle, where names differ least; what nobody sees and no XML can hold stands as escapes."""
+    text = visible(text)
     before, behind = longest // 2, (longest - 1) // 2
     return text if len(text) <= longest else f"{text[:before]}\N{HORIZONTAL ELLIPSIS}{text[-behind:]}"
 

@@ -100,8 +100,8 @@ def _log(metrics: Path) -> tuple[Mapping[str, float], ...]:
 def _line(text: bytes, *, where: str) -> Mapping[str, float]:
     try:
         line = json.loads(text)
-        numbers = all(isinstance(value, int | float) for value in line.values())
-        sound = numbers and 0 <= int(line["step"]) <= _LAST_STEP
+        numbers = [float(value) for value in line.values() if isinstance(value, int | float)]
+        sound = len(numbers) == len(line) and 0 <= int(line["step"]) <= _LAST_STEP
     except (ValueError, OverflowError, AttributeError, KeyError, RecursionError):
         sound = False
     if not sound:

@@ -166,7 +166,7 @@ def pretrain(
                 run, first_step=state.step, knn=knn, knn_every=every, spikes=spikes, world=world, progress=progress
             ) as log,
             compiler_named(),
-            memory_named(experiment, chunks=options.chunks or 1, world=world),
+            memory_named(experiment, chunks=options.chunks or 1, recompute=options.recompute, world=world),
         ):
             try:
                 _train(state, experiment=experiment, inputs=inputs, run=run, options=options, log=log, wish=wish)

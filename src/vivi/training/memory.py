@@ -118,8 +118,8 @@ def _fixed_bytes(state: TrainState, *, experiment: Experiment, world: World) -> 
 
 
 @contextmanager
-def memory_named(experiment: Experiment, *, chunks: int, world: World) -> Iterator[None]:
-    """Within the block a GPU whose memory is full is an error that names the flags that save memory.
+def memory_named(experiment: Experiment, *, chunks: int, recompute: bool, world: World) -> Iterator[None]:
+    """Within the block a GPU whose memory is full is an error that names the flags that save memory and are not given.
 
     Raises:
         ViviError: it is full.
@@ -129,10 +129,11 @@ def memory_named(experiment: Experiment, *, chunks: int, world: World) -> Iterat
     except torch.OutOfMemoryError as error:
         more = [str(each) for each in legal_chunks(experiment, world=world) if each > chunks]
         split = f"--chunks auto or {', '.join(more)}, " if more else ""
+        split += "" if recompute else "--recompute, "
         first = (str(error).strip().splitlines() or ["no more is said"])[0]
         raise ViviError(
-            f"a step in {chunks} parts does not fit the memory of {world.device} ({first}): give {split}--recompute, "
-            "more processes, or a smaller batch; all but a smaller batch goes on with the same run"
+            f"a step in {chunks} parts does not fit the memory of {world.device} ({first}): give {split}more "
+            "processes, or a smaller batch; all but a smaller batch goes on with the same run"
         ) from error
 
 

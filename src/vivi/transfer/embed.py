@@ -120,8 +120,8 @@ def embed(
 
 
 def _remove_stale(out: Path) -> None:
-    """Delete what a killed call had written of the whole file; nobody else writes it while OUT.parts is ours."""
-    unfinished = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]+-[0-9]+-{re.escape(out.name)}(\.csv)?")
+    """Delete what a killed call had written of the file and its lists; nobody else writes while OUT.parts is ours."""
+    unfinished = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]+-[0-9]+-{re.escape(out.name)}((\.skipped)?\.csv)?")
     for each in list(out.parent.iterdir()):
         if unfinished.fullmatch(each.name):
             each.unlink(missing_ok=True)

@@ -60,7 +60,7 @@ def search_remote_archive(url: str, *, label: str) -> Iterator[Candidate | Skip]
         with told_of_web(url):
             folder, name = RemoteFolder.of_file(url)
             about = folder.about(name)
-            members = _Members(about.size, partial(RemoteMember, url, tag=about.tag), about.tag or str(about.changed))
+            members = _Members(about.size, partial(RemoteMember, url, version=about.version), about.version)
             yield from members.search(_RemoteReads(folder, about), label=label)
     except PlaceError as error:
         yield Skip(printable(label), error.reason, printable(error.detail), 0)

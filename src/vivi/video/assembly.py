@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import socket
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,13 +64,15 @@ class Progress:
 def own_scratch(out: Path, scratch: Path | None) -> Path:
     """A folder for the copies of this store alone: another ingest with the same scratch may have videos of equal names.
 
+    On another machine, which may share the scratch folder, the same path may be another store.
+
     Args:
         out: the store.
         scratch: a folder that is given; None: one below the store.
     """
     if scratch is None:
         return (out / layout.WORK / "scratch").absolute()
-    return (scratch / f"vivi-{video_key(str(out.absolute()))}").absolute()
+    return (scratch / f"vivi-{video_key(f'{socket.gethostname()} {out.absolute()}')}").absolute()
 
 
 class Assembly:

@@ -109,7 +109,7 @@ def _json_pairs(text: str, file: Path) -> list[tuple[str, str, Any]]:
 def _seconds(value: Any, where: str) -> float:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 <= seconds < math.inf:
         raise CutsError(f"{where}: {value!r} is no time in seconds")

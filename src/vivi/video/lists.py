@@ -28,7 +28,7 @@ def search_list(file: Path, *, label: str) -> Iterator[Candidate | Skip]:
         label: what the names begin with; may be empty.
 
     Raises:
-        ViviError: see `vivi.video.tables.read_rows`.
+        ViviError: see `vivi.video.tables.read_rows`; or the object store of a tar file refuses or cannot be reached.
     """
     for row in read_rows(file, columns=_COLUMNS, needed=_NEEDED):
         yield from _found(row, file.parent, label)

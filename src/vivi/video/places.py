@@ -109,7 +109,8 @@ class RemoteObject:
             folder, name = RemoteFolder.of_file(self.url)
             copy = scratch_file(scratch, key=key, name=name)
             try:
-                with _same_version(folder, name, tag=self.tag) as about:
+                with _unchanged(folder, name) as about:
+                    _check_listed(not self.tag or about.tag == self.tag)
                     _check_size(about.size)
                     _download(folder, name, copy)
                 yield copy
@@ -127,8 +128,8 @@ class RemoteMember:
     bytes: int
     name: str
     """Its name in the archive, of which nothing but a plain extension is used."""
-    tag: str
-    """What the server called this version of the tar file; empty if it did not say."""
+    version: str
+    """Of the tar file when its members were listed, see `RemoteFile.version`."""
 
     @contextmanager
     def fetched(self, scratch: Path, *, key: str) -> Iterator[Path]:
@@ -138,7 +139,8 @@ class RemoteMember:
             copy = scratch_file(scratch, key=key, name=self.name)
             _check_size(self.bytes)
             try:
-                with _same_version(folder, name, tag=self.tag):
+                with _unchanged(folder, name) as about:
+                    _check_listed(about.version == self.version)
                     folder.download_part(name, copy, offset=self.offset, size=self.bytes)
                 yield copy
             finally:
@@ -201,14 +203,17 @@ def told_of_web(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _same_version(folder: RemoteFolder, name: str, *, tag: str) -> Iterator[RemoteFile]:
-    """What the server says of a file; it must be the version that was listed, and stay it until the block ends."""
+def _unchanged(folder: RemoteFolder, name: str) -> Iterator[RemoteFile]:
+    """What the server says of a file, which must be the same when the block ends."""
     about = folder.about(name)
-    if tag and about.tag != tag:
-        raise PlaceError("changed", "it is another version than the one that was listed")
     yield about
     if folder.about(name) != about:
         raise PlaceError("changed", "it was changed while it was copied")
+
+
+def _check_listed(is_same: bool) -> None:
+    if not is_same:
+        raise PlaceError("changed", "it is another version than the one that was listed")
 
 
 def _check_size(size: int) -> None:

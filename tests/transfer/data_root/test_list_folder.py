@@ -57,15 +57,18 @@ def test_the_right_counts_are_official(tmp_path: Path) -> None:
     assert opened.remarks == ()
 
 
-@pytest.mark.parametrize("learned", ["train800", "val200", "train800val200"])
-def test_images_to_learn_from_that_are_tested_on_are_not_official(tmp_path: Path, learned: str) -> None:
+@pytest.mark.parametrize(
+    ("learned", "judged"),
+    [("train800", "test"), ("val200", "test"), ("train800val200", "test"), ("train800", "val200")],
+)
+def test_images_to_learn_from_that_are_judged_on_are_not_official(tmp_path: Path, learned: str, judged: str) -> None:
     write_lists(tmp_path, "dtd", classes=47, counts={"train800": 800, "val200": 200, "test": 47})
     file = tmp_path / "dtd" / f"{learned}.txt"
-    tested = (tmp_path / "dtd" / "test.txt").read_text().splitlines()
+    tested = (tmp_path / "dtd" / f"{judged}.txt").read_text().splitlines()
     file.write_text("\n".join([*tested[:3], *file.read_text().splitlines()[3:]]))
     opened = open_list_folder(replace(DTD[0], sizes=Sizes(train=1_880, val=1_880, test=47)), tmp_path)
     assert not opened.is_official
-    assert opened.remarks == (f"3 images stand in {learned} and in test",)
+    assert opened.remarks == (f"3 images stand in {learned} and in {judged}",)
 
 
 def test_both_parts_are_joined_where_their_list_is_missing(root: Path) -> None:

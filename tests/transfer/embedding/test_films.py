@@ -57,7 +57,12 @@ def test_every_frame_of_a_store(tmp_path: Path, encoder_folder: Path, tiny_store
 
 
 @pytest.mark.parametrize(
-    ("values", "told"), [({"batch": 0}, "batch is 0"), ({"per": "scene"}, "per is 'scene': legal")]
+    ("values", "told"),
+    [
+        ({"batch": 0}, "batch is 0"),
+        ({"per": "scene"}, "per is 'scene': legal"),
+        ({"fps": 0.0}, "vivi embed: fps: Input should be greater than 0, got 0.0"),
+    ],
 )
 def test_what_cannot_be_meant_is_said_before_anything_is_written(
     tmp_path: Path, encoder_folder: Path, films: Path, values: dict[str, object], told: str

@@ -123,8 +123,9 @@ def test_just_one_kind_of_input_and_a_known_ending(tmp_path: Path, encoder_folde
 def test_what_a_killed_call_left_is_removed(tmp_path: Path, encoder_folder: Path, colours: Path) -> None:
     """A kill while the whole file was written leaves it under another name; that of another file is not ours."""
     out = tmp_path / "e.npz"
-    ours, theirs = tmp_path / ".tmp-0a1b2c-77-e.npz", tmp_path / ".tmp-0a1b2c-77-more-e.npz"
-    for each in (ours, theirs):
+    ours = [tmp_path / f".tmp-0a1b2c-77-e.npz{ending}" for ending in ("", ".csv", ".skipped.csv")]
+    theirs = [tmp_path / f".tmp-0a1b2c-77-{name}" for name in ("more-e.npz", "e.npz.more", "e.npz.more.csv")]
+    for each in (*ours, *theirs):
         each.write_bytes(b"half")
     embed(encoder_folder, images=colours, out=out, batch=4)
-    assert {each.name for each in tmp_path.iterdir()} >= {out.name, theirs.name} and not ours.exists()
+    assert out.exists() and all(each.exists() for each in theirs) and not any(each.exists() for each in ours)

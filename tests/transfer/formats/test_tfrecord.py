@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.reference.tfrecord_files import record, write_records
+from tests.reference.tfrecord_files import example, record, write_records
 
 from vivi.core.errors import ViviError
 from vivi.data.image_file import ImageError
+from vivi.transfer.formats.records import index_examples
 from vivi.transfer.formats.tfrecord import index_records
 
 PAYLOADS = [b"first", b"", b"x" * 700, bytes(range(256)) * 5]
@@ -122,3 +123,14 @@ def test_a_file_that_is_not_there(tmp_path):
     (tmp_path / "a").unlink()
     with pytest.raises(ImageError, match=r"/a, record 0: unreadable \(No such file"):
         file.read(0)
+
+
+def test_a_record_has_one_name_wherever_its_file_lies(tmp_path):
+    """Names are part of what a study knows of its examples, and the data may lie elsewhere on another machine."""
+    names = []
+    for folder in (tmp_path / "here", tmp_path / "there"):
+        write_records(folder / "a", [example({"label": 0})] * 2)
+        write_records(folder / "b", [example({"label": 0})])
+        records, _ = index_examples([folder / "a", folder / "b"], visit=lambda _: None)
+        names.append([records.name(at) for at in range(len(records))])
+    assert names[0] == names[1] == ["a, record 0", "a, record 1", "b, record 0"]

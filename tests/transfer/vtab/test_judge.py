@@ -161,7 +161,8 @@ def test_processes_share_the_gpus_evenly(monkeypatch: pytest.MonkeyPatch, tmp_pa
     held.pop(1).close()  # a process ends
     assert take("cuda").index == 1
     assert [device.index for device in current] == [0, 1, 0, 1, 0, 1]  # so that nothing else of it goes to the first
-    assert take("cuda:0").index == 0 and take("cpu") == torch.device("cpu")
+    assert take("cuda:1").index == 1 and take("cpu") == torch.device("cpu")
+    assert current[6:] == [torch.device("cuda:1")], "one that was named too"
     for file in held:
         file.close()
 

@@ -17,7 +17,7 @@ import simplejpeg
 import torch
 from numpy.typing import NDArray
 
-from vivi.core.config import dump
+from vivi.core.config import build, dump
 from vivi.core.errors import StoreError, ViviError
 from vivi.data.store import ShotStore
 from vivi.data.store.format import Skip, printable
@@ -146,7 +146,7 @@ class Videos:
         return cls(
             candidates=tuple(candidates[path] for path in sorted(candidates)),
             refused=tuple((skip.path, f"{skip.reason}: {skip.detail}") for skip in found if isinstance(skip, Skip)),
-            settings=IngestSettings(fps=fps),
+            settings=build(IngestSettings, {"fps": fps}, source="vivi embed"),
             per=per,
             size=size,
             batch=batch,

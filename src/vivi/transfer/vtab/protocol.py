@@ -125,7 +125,7 @@ class VtabProtocol:
         missing = [split for split in self.splits.all if split not in opened.splits]
         if missing:
             is_least = self.version == 2 and self.examples == 1000
-            other = "" if is_least else "; --version 2 with 1000 examples needs only train800 and val200"
+            other = "" if is_least else "; --version 2 --examples 1000 needs only train800, val200 and test"
             raise ViviError(
                 f"{opened.task.name}: version {self.version} of VTAB with {self.examples} examples needs the split "
                 f"{missing[0]!r}, which {opened.origin} do not have: get the original files{other}"

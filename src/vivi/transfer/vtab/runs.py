@@ -198,14 +198,14 @@ def _own_device(name: str, out: Path) -> torch.device:
     """The device of this process: of several GPUs the one that fewest other processes of the study have taken."""
     device = find_device(name)
     count = torch.cuda.device_count()
-    if device.type != "cuda" or device.index is not None or count < 2:
-        return device
-    taken = 0
-    while not _is_locked(out / f".gpu-{taken % count}-{taken // count}"):
-        taken += 1
-    own = torch.device("cuda", taken % count)
-    torch.cuda.set_device(own)  # else pinned memory and the compiler's trials would use the first GPU
-    return own
+    if device.type == "cuda" and device.index is None and count > 1:
+        taken = 0
+        while not _is_locked(out / f".gpu-{taken % count}-{taken // count}"):
+            taken += 1
+        device = torch.device("cuda", taken % count)
+    if device.index is not None:
+        torch.cuda.set_device(device)  # else pinned memory and the compiler's trials would use the first GPU
+    return device
 
 
 def _is_locked(path: Path) -> bool:
