@@ -105,6 +105,8 @@ def test_pretrain_evaluate_embed_in_one_go(
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["step"] == 3
     assert 0 <= last["knn"] <= 1
+    assert cli.main([*words, *settings]) == 0
+    assert "This run was complete already: nothing was left to do.\n" in capsys.readouterr().out
     scores = tmp_path / "scores.json"
     words = ["evaluate", str(run / "encoder"), "--data", str(tmp_path / "images"), "--out", str(scores)]
     assert cli.main(words) == 0
@@ -116,6 +118,17 @@ def test_pretrain_evaluate_embed_in_one_go(
     words = ["embed", str(run / "encoder"), "--images", str(tmp_path / "images"), "--out", str(table)]
     assert cli.main(words) == 0
     assert table.read_bytes()[:4] == b"PAR1"
+    capsys.readouterr()
+    assert "a row is always an image" in fails(capsys, *words, "--per", "shot")
+    capsys.readouterr()
+    words = ["evaluate", str(run / "encoder"), "--data", str(tmp_path / "images"), "--max-test", "2", "--splits"]
+    assert cli.main([*words, "1"]) == 0 and "seed" not in capsys.readouterr().out
+    assert cli.main([*words, "2"]) == 0
+    rows = [line.split("│") for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert [row[4].strip() for row in rows] == ["0"] * 4 + ["1"] * 4
+    assert f"vivi evaluate {run}/encoder --data IMAGES" in fails(capsys, "compare", run, scores)
+    (run / "encoder").rename(tmp_path / "elsewhere")
+    assert "is not there yet" in fails(capsys, "export", run / "encoder", "--to", "timm", "--out", tmp_path / "timm")
 
 
 def test_ctrl_c_outside_the_training_loop_is_one_line_and_code_75(tmp_path: Path) -> None:

@@ -142,6 +142,12 @@ def test_an_unknown_preset_names_the_nearest() -> None:
     assert find("vivi-ex(4)") == find("VIVI-Ex(4)")
 
 
+@pytest.mark.parametrize("name", ["VIVI-Ex(4)-Tiny", "vivi-ex(4)-tiny*"])
+def test_the_name_of_a_tiny_run_is_told_what_it_is_made_of(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"is no preset: give 'VIVI-Ex\(4\)' and, to shrink it, --tiny"):
+        find(name)
+
+
 def test_a_run_without_levels_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one level is needed"):
         load(dump(find("Ex-YT-S")) | {"frame_levels": []}, Experiment)

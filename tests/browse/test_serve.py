@@ -51,6 +51,11 @@ def test_illegal_ports(store, port):
         open_site(store, port=port)
 
 
+def test_hosts_that_are_none_of_this_machine_are_named(store):
+    with pytest.raises(ViviError, match=r"--host 192\.0\.2\.1 is no address of this machine \(.+\): leave it out"):
+        open_site(store, host="192.0.2.1")
+
+
 def test_an_interruption_keeps_what_is_embedded(store, encoder, tmp_path, monkeypatch):
     monkeypatch.setenv("VIVI_CACHE", str(tmp_path))
 

@@ -131,6 +131,7 @@ def test_assignments_change_what_they_name_and_nothing_else() -> None:
     assert changed == IngestSettings(fps=4.0, quality=80, shots=HistogramShots(threshold=0.3))
     assert settings == IngestSettings()
     assert override(settings, []) is settings
+    assert override(settings, "fps=4") == IngestSettings(fps=4.0)
     assert fingerprint(changed) != fingerprint(settings)
 
 

@@ -1,5 +1,6 @@
 """Whatever is damaged is named, with the frames that it costs: no more of them, and no fewer."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -95,6 +96,20 @@ def test_with_a_damaged_index_nothing_is_said_about_frames(store: Path) -> None:
     assert found == {"index/frame_crc32.npy": None, "shards/shard-000000.tar": None, "skipped.csv": None}
     change(store / "index" / "frame_crc32.npy", 150)
     assert {damage.file for damage in examine(store).damages} == {"shards/shard-000000.tar", "skipped.csv"}
+
+
+def test_files_that_may_not_be_read_are_not_called_missing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.stat
+
+    def refused(path: object, **more: bool) -> os.stat_result:
+        if str(path).endswith("video_start.npy"):
+            raise PermissionError(13, os.strerror(13), str(path))
+        return real(path, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refused)
+    for look in (examine, ShotStore.open):
+        with pytest.raises(StoreError, match=r"cannot read .*video_start.npy \(Permission denied\): see that you may"):
+            look(store)
 
 
 def test_without_a_manifest_nothing_can_be_said(store: Path) -> None:

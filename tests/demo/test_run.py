@@ -80,6 +80,8 @@ def test_foreign_folders_and_other_demos_are_left_alone(tmp_path):
     with pytest.raises(ViviError, match="not a demo"):
         demo(tmp_path / "mine", seed=0, main=Recorder(), size=SMALL)
     assert (tmp_path / "mine" / "world").read_text() == "precious"
+    with pytest.raises(ViviError, match=r"cannot make the folder .*: choose another --out"):
+        demo(tmp_path / "mine" / "world" / "d", seed=0, main=Recorder(), size=SMALL)
     demo(tmp_path / "d", seed=0, main=Recorder(), size=SMALL)
     with pytest.raises(ViviError, match="another demo"):
         demo(tmp_path / "d", seed=1, main=Recorder(), size=SMALL)

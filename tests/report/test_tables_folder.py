@@ -136,6 +136,12 @@ def test_a_folder_is_replaced_only_if_it_holds_tables(robust, tmp_path):
     assert (robust / "robust.json").is_file()
 
 
+def test_where_nothing_can_be_written_is_said_before_the_work(robust, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ViviError, match=r"cannot make the folder .*file .*: choose another --out"):
+        write_tables([robust], out=tmp_path / "file" / "tables")
+
+
 def test_an_interrupted_run_leaves_the_old_folder(robust, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

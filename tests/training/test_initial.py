@@ -1,5 +1,6 @@
 """--init-from: the encoder of another run, and nothing else of it; another one is another run."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,12 @@ def test_another_network_is_refused_by_the_tensor_that_differs(
 
 def test_what_is_neither_is_refused(tmp_path: Path, finished: RunFolder, small_run: Experiment) -> None:
     state = TrainState.start(small_run, device=WORLD.device)
-    for path in (tmp_path, tmp_path / "none", finished.path):
-        with pytest.raises(CheckpointError, match="neither an encoder folder"):
+    for path, told in (
+        (tmp_path, r"neither an encoder folder .*: give one of these"),
+        (tmp_path / "none", "there is no such file or folder"),
+        (finished.path, f"neither an encoder folder .*: did you mean {re.escape(str(finished.encoder))}\\?"),
+    ):
+        with pytest.raises(CheckpointError, match=told):
             initial_weights(path, state=state, world=WORLD)
     damaged = tmp_path / "step-00000001"
     damaged.mkdir()

@@ -186,8 +186,9 @@ def test_other_settings_or_sources_are_refused(finished: bool, tmp_path: Path) -
     ):
         run(source, out, dataclasses.replace(SETTINGS, fps=3.0, shots=FixedWindows(seconds=5.0)))
     film(source / "two.mp4")
-    with pytest.raises(StoreError, match=r"other sources \(new: 'two.mp4'\)"):
+    with pytest.raises(StoreError, match=r"other sources \(new: 'two.mp4'\)") as caught:
         run(source, out)
+    assert ("vivi store merge joins both" in str(caught.value)) is finished
     (source / "two.mp4").unlink()
     (source / "notes.txt").rename(source / "more.txt")
     with pytest.raises(StoreError, match=r"\(gone: 'notes.txt'; new: 'more.txt'\)"):

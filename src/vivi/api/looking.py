@@ -59,10 +59,10 @@ def doctor(
         if path is not None:
             check_output(path)
     asked = _experiments(estimate, tiny=tiny)
-    place = find_device(device) if asked else None
+    place = find_device(device)
     known = None if cuts is None else Path(cuts)
     found = examine(Path(store), cuts=known, videos=videos, threads=workers, progress=partial(progress, "videos"))
-    if place is not None:
+    if asked:
         found = found.with_estimates(run_estimate(asked, device=place, progress=partial(progress, "presets")))
     given = {"--cuts": cuts, "--videos": videos, "--json": json, "--out": out}
     write_diagnosis(page, diagnosis=found, command=_command(store, given, estimate=estimate, tiny=tiny))

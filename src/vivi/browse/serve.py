@@ -1,5 +1,6 @@
 """Open everything, take a port, answer until somebody stops it."""
 
+import errno
 import gc
 import secrets
 import socket
@@ -171,6 +172,8 @@ def _listen(host: str, port: int | None) -> socket.socket:
         return listening
     tried = f"--port {port}" if port is not None else f"ports {ports[0]} to {ports[-1]}"
     why = None if fault is None else fault.strerror
+    if isinstance(fault, socket.gaierror) or (fault is not None and fault.errno == errno.EADDRNOTAVAIL):
+        raise ViviError(f"--host {host} is no address of this machine ({why}): leave it out for 127.0.0.1")
     raise ViviError(f"{tried} of {host} cannot be used ({why}): choose another --port, or 0 for any")
 
 

@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 
 from vivi import __version__
 from vivi.cli.screen import EVERYTHING, Screen
+from vivi.cli.wrong_words import told
 from vivi.core.errors import InterruptedRunError, ViviError
 from vivi.core.visible import visible
 
@@ -42,14 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = list(sys.argv[1:] if arguments is None else arguments)
     _SCREEN.shows_everything = EVERYTHING in words
-    words = ["--help" if word == EVERYTHING else word for word in words]
+    words = ["--help" if word == EVERYTHING else _from_home(word) for word in words]
     try:
         app(words, exit_on_error=False, print_error=False, result_action="return_none")
     except InterruptedRunError as error:
         return _say(str(error), INTERRUPTED)
     except BrokenPipeError:
         return FAILED
-    except (ViviError, CycloptsError) as error:
+    except CycloptsError as error:
+        return _say(f"error: {told(error, app)}", FAILED)
+    except ViviError as error:
         return _say("error: " + " ".join(str(error).split()), FAILED)
     except OSError as error:
         return _say(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), FAILED)
@@ -60,6 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             INTERRUPTED,
         )
     return 0
+
+
+def _from_home(word: str) -> str:
+    """A word with the home folder in the place of its ~/, which shells leave alone in --flag=~/x and in quotes."""
+    flag, _, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    if not value.startswith("~/"):
+        return word
+    path = os.path.expanduser(value)  # noqa: PTH111 (Path raises where there is no home)
+    return f"{flag}={path}" if flag else path
 
 
 def _say(text: str, code: int) -> int:

@@ -152,6 +152,7 @@ def pretrain(
     from vivi.api import pretrain as run_pretrain
     from vivi.console.base import plain
     from vivi.console.learning import show_run, silence, training_progress
+    from vivi.core.rundir import RunFolder
 
     if dry_run:
         planned = chosen(preset, labels=labels, tiny=tiny, assignments=set_, steps=steps)
@@ -164,9 +165,10 @@ def pretrain(
     rest |= {"log_every": log_every, "save_every": save_every, "milestone": milestone, "gpu_decode": gpu_decode}
     rest |= {"bad_steps": bad_steps, "bad_records": bad_records, "spikes": spikes, "knn": knn, "knn_every": knn_every}
     with training_progress(shown) if is_first_process() else silence() as progress:
+        was_done = RunFolder(out).done.exists()
         run = run_pretrain(preset, **inputs, out=out, **rest, progress=progress, say=plain)
     if is_first_process():
-        show_run(run)
+        show_run(run, was_done=was_done)
 
 
 @app.command

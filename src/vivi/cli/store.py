@@ -16,7 +16,7 @@ app.command(store)
 @store.default
 def show_help() -> None:
     """List the verbs about shot stores."""
-    store.help_print([])
+    app.help_print(["store"])
 
 
 @store.command

@@ -21,11 +21,13 @@ def show_scores(scores: "Scores", *, out: Path | None, json: bool = False) -> No
     if json:
         print(as_text(scores.as_json(), indent=1))
         return
-    table = Table("task", "probe", "weights", "accuracy", "95 % interval", "test images")
-    for score in scores.results:
+    seeds = [str(score.details.get("seed", "")) for score in scores.results]
+    several = len(set(seeds)) > 1  # of --splits
+    table = Table("task", "probe", "weights", *["seed"] * several, "accuracy", "95 % interval", "test images")
+    for score, seed in zip(scores.results, seeds, strict=True):
         interval = f"{score.interval[0]:.1%} to {score.interval[1]:.1%}"
         numbers = (f"{score.accuracy:.1%}", interval, str(score.total))
-        table.add_row(cell(score.task), score.probe, score.weights, *numbers)
+        table.add_row(cell(score.task), score.probe, score.weights, *[seed] * several, *numbers)
     console().print(table)
     for each in scores.skipped:
         plain(f"skipped: {each['path']}: {each['reason']}")

@@ -89,11 +89,13 @@ def show_experiment(experiment: "Experiment") -> None:
     Console(stderr=True).print(f"fingerprint {fingerprint(experiment)}", highlight=False)
 
 
-def show_run(run: RunFolder) -> None:
+def show_run(run: RunFolder, *, was_done: bool = False) -> None:
     """The last line of metrics, where the report and the encoder are, and what to do next, to be copied."""
     lines = run.read_metrics()
     if lines:
         plain(f"step {int(lines[-1]['step'])}: {training_text(lines[-1])}")
+    if was_done:
+        plain("This run was complete already: nothing was left to do.")
     plain(f"The report: {(run.path / 'report.html').resolve()}")
     encoder = quote(str(run.encoder))
     plain(f"On labelled images: vivi evaluate {encoder} --data IMAGES --out scores.json")

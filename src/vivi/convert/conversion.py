@@ -14,6 +14,7 @@ from vivi.convert.prior_work import CaffeVGG16, CaffeVGG16Dense, Slim
 from vivi.convert.resnets import S4L, BigTransfer, Revisiting
 from vivi.convert.variables import Variables, listed, read_variables, with_shapes
 from vivi.core.errors import CheckpointError, ConfigError
+from vivi.core.files import check_folder
 from vivi.nn.encoder import Encoder
 from vivi.nn.export import save_encoder
 from vivi.nn.vgg import MeanSubtracted
@@ -68,9 +69,11 @@ def convert(
             `scope`, or with variables missing, left over or not finite real numbers; or `out` is another encoder.
         ConfigError: no layout has that name, or `image_size` is too small.
         DiskFullError: the disk is full.
+        ViviError: nothing can be written beside `out`.
     """
     if image_size < _SMALLEST_SIDE:
         raise ConfigError(f"--image-size {image_size}: must be at least {_SMALLEST_SIDE} pixels")
+    check_folder(Path(out).parent)
     source = Path(source)
     layouts = LAYOUTS if layout is None else (_named(layout),)
     variables = read_variables(source)

@@ -111,12 +111,12 @@ def override(tree: T, assignments: Iterable[str]) -> T:
     """Apply assignments such as "optimiser.learning_rate=0.1" or "frame_levels.0.weight=2"; values are JSON or text.
 
     Cross-checks see the tree with all of them applied, so their order does not matter, but that a class is named before
-    its fields are set: "pooling=AttentionPooling", then "pooling.hidden=64".
+    its fields are set: "pooling=AttentionPooling", then "pooling.hidden=64". A single one may stand without a list.
 
     Raises:
         ConfigError: no such field (the nearest are named) or an illegal value.
     """
-    assignments = tuple(assignments)
+    assignments = (assignments,) if isinstance(assignments, str) else tuple(assignments)
     if not assignments:
         return tree
     data = dump(tree)

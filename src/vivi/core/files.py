@@ -116,13 +116,22 @@ def check_output(path: Path) -> None:
     """
     if path.is_dir():
         raise ViviError(f"{path} is a folder: name a file to write")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """See before the work that `folder` is there, or can be made, and that files can be written in it.
+
+    Raises:
+        ViviError: it is a file, or cannot be made or written.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writable = os.access(path.parent, os.W_OK)
+        folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK)
     except OSError as error:
-        raise ViviError(f"cannot make the folder {path.parent} ({error.strerror}): choose another --out") from error
+        raise ViviError(f"cannot make the folder {folder} ({error.strerror}): choose another --out") from error
     if not writable:
-        raise ViviError(f"cannot write in {path.parent}: choose another --out")
+        raise ViviError(f"cannot write in {folder}: choose another --out")
 
 
 def sync_folder(folder: Path) -> None:

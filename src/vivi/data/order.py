@@ -40,7 +40,8 @@ def batch_ids(
     if count < size:
         raise ConfigError(
             f"a step needs {size} different {noun}, there are {count}: use --set {field}={count} or fewer (the norm "
-            "group and the levels' groups must divide a step: set them too if need be), or give more data"
+            "group and the levels' groups must divide a step: set them too if need be), or give more data; of a store "
+            "vivi doctor says which settings of vivi ingest leave more"
         )
     epoch, batch = divmod(step, count // size)
     return eligible[_permutation(seed, f"{stream}order", epoch, count)[batch * size : (batch + 1) * size]]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vivi.core.errors import InterruptedRunError, ViviError
-from vivi.core.files import read_json, write_json, write_text
+from vivi.core.files import check_folder, read_json, write_json, write_text
 from vivi.demo.film import film
 from vivi.demo.stills import QUESTIONS, stills
 
@@ -101,8 +101,9 @@ def claim(folders: Folders, *, wanted: dict[str, object]) -> None:
     """Begin a demo in its folder, or go on with the same one.
 
     Raises:
-        ViviError: the folder holds something else, or another demo.
+        ViviError: the folder holds something else, or another demo, or cannot be written.
     """
+    check_folder(folders.out)
     if not folders.mark.exists():
         if folders.out.exists() and any(folders.out.iterdir()):
             raise ViviError(f"{folders.out} is not empty and not a demo: choose another --out")

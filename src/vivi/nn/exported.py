@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vivi.core.errors import CheckpointError, ViviError
-from vivi.core.files import read_json
+from vivi.core.files import check_folder, read_json
 from vivi.core.seeds import torch_generator
 from vivi.nn import manifest
 from vivi.nn.export import CONFIG, LoadedEncoder
@@ -59,10 +59,12 @@ def check_place(out: Path, *, to: str, name: str, source: Path) -> None:
 
     Raises:
         CheckpointError: something else is there, or `out` is the encoder folder itself or lies around or in it.
+        ViviError: nothing can be written there.
     """
     here, there = out.resolve(), source.resolve()
     if here == there or here.is_relative_to(there) or there.is_relative_to(here):
         raise CheckpointError(f"--out {out} is, holds or lies in the encoder folder {source}: name another folder")
+    check_folder(out.parent)
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:

@@ -49,6 +49,8 @@ def read(folder: Path) -> dict[str, Any]:
         CheckpointError: no encoder folder, or one of another version.
     """
     if not folder.is_dir():
+        if folder.name == "encoder" and (folder.parent / "experiment.json").is_file():
+            raise CheckpointError(f"{folder} is not there yet: the run ends with it, the same vivi pretrain goes on")
         raise CheckpointError(f"{folder} is not a folder: give the encoder folder of a run, for example RUN/encoder")
     if not (folder / NAME).is_file():
         inner = folder / "encoder"

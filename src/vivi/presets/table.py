@@ -84,6 +84,9 @@ def find(name: str) -> Experiment:
     by_lower = {each.lower(): each for each in PRESETS}
     if name.lower() in by_lower:
         return PRESETS[by_lower[name.lower()]].build()
+    whole, tiny, _ = name.lower().removesuffix("*").rpartition("-tiny")  # as runs are named
+    if tiny and whole in by_lower:
+        raise ConfigError(f"{name!r} is no preset: give {by_lower[whole]!r} and, to shrink it, --tiny")
     near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.4)
     hint = f", did you mean {by_lower[near[0]]!r}?" if near else "."
     raise ConfigError(f"there is no preset {name!r}{hint} `vivi presets` lists all {len(PRESETS)}")

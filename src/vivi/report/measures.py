@@ -89,7 +89,9 @@ def read_side(path: Path) -> Side:
     readers = {VTAB_FORMAT: _vtab, ROBUST_FORMAT: _robust, SCORES_FORMAT: _scores}
     kinds = {file: kind for file in _files(path) if (kind := format_of(file)) in readers}
     if not kinds:
-        raise ViviError(f"{path} holds no results: it needs a file of the format {', '.join(sorted(readers))}")
+        judged = path if (path / "manifest.json").is_file() else path / "encoder"
+        hint = f"; vivi evaluate {judged} --data IMAGES --out scores.json makes one" if judged.is_dir() else ""
+        raise ViviError(f"{path} holds no results: it needs a file of the format {', '.join(sorted(readers))}{hint}")
     encoders: dict[tuple[str, str], Path] = {}
     measures: dict[Key, Measure] = {}
     for file, kind in kinds.items():

@@ -139,6 +139,8 @@ def collect(folders: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]
         results = find_results(folder)
         found_scores = [folder] * (not results) if folder.is_file() else _score_files(folder)
         if not found_runs and not found_scores and not results:
+            if (folder / "store.json").is_file():
+                raise ViviError(f"{folder} is a store of shots: give it as --store {folder}")
             raise ViviError(
                 f"{folder} holds no run and no score file: nothing to report. Looked for were experiment.json and "
                 "*scores*.json at any depth, and directly in it any *.json that `vivi evaluate ... --out` wrote; and "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import vivi
 from vivi.core.errors import ViviError
-from vivi.core.files import atomic_folder, read_json, sha256_file, write_json, write_text
+from vivi.core.files import atomic_folder, check_folder, read_json, sha256_file, write_json, write_text
 from vivi.data.image_file import printable
 from vivi.report.figure_tables import figure_2, figure_3, figure_4
 from vivi.report.paper_figures import figure_of_changes, figure_of_means
@@ -92,9 +92,10 @@ def measured_exhibits(paths: Sequence[Path]) -> tuple[Exhibit, ...]:
 
 
 def _check_folder(out: Path) -> None:
-    """Refuse a file, or a folder that holds something else than tables."""
+    """Refuse a file, a folder that holds something else than tables, or one that cannot be written."""
     if out.exists() and not out.is_dir():
         raise ViviError(f"{out} is a file: name a folder for --out")
+    check_folder(out.parent)
     if not out.is_dir() or not any(out.iterdir()):
         return
     record = read_json(out / RECORD) if (out / RECORD).is_file() else None

@@ -71,10 +71,14 @@ def _encoder_tensors(path: Path) -> tuple[Mapping[str, Tensor], Encoder | None]:
     if (path / manifest.NAME).is_file():
         loaded = load_encoder(path)
         return loaded.encoder.state_dict(), loaded.config
+    if not path.exists():
+        raise CheckpointError(f"--init-from {path}: there is no such file or folder: check the path")
     if not (path / STATE).is_file():
+        inner = path / "encoder"
+        hint = f"did you mean {inner}? Or " if (inner / manifest.NAME).is_file() else ""
         raise CheckpointError(
             f"--init-from {path}: neither an encoder folder (RUN/encoder) nor a checkpoint "
-            "(RUN/checkpoints/step-NNNNNNNN): give one of these, timm:NAME, timm:local-dir:FOLDER or a BiT .npz"
+            f"(RUN/checkpoints/step-NNNNNNNN): {hint}give one of these, timm:NAME, timm:local-dir:FOLDER or a BiT .npz"
         )
     _, tensors = read_checkpoint(path)
     found = {name.removeprefix(_ENCODER): each for name, each in tensors.items() if name.startswith(_ENCODER)}

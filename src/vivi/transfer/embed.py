@@ -101,6 +101,8 @@ def embed(
     size = trained.image_size
     if (images is not None) + bool(videos) + (store is not None) != 1:
         raise ViviError("name one kind of input: --images, --videos or --store")
+    if images is not None and per != "frame":
+        raise ViviError(f"per is {per!r}: of --images a row is always an image, leave it out")
     source: Source
     if images is not None:
         source = Images.find(images, size=size, batch=batch)

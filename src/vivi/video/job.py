@@ -75,7 +75,8 @@ def _compare(out: Path, theirs: Any, ours: Any, *, listings: tuple[Path, Path], 
     with ExitStack() as stack:
         now, before = (stack.enter_context(Listing(file)) for file in listings)
         if changes := now.differences(before, versions=versions):
-            raise StoreError(f"{out} was begun with other sources ({_some(changes)}): {advice}")
+            more = "" if versions else "; new videos go into a store of their own, and vivi store merge joins both"
+            raise StoreError(f"{out} was begun with other sources ({_some(changes)}): {advice}{more}")
 
 
 def refuse_foreign(out: Path) -> None:

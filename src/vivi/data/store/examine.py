@@ -168,6 +168,8 @@ class _Local:
         file = self._root / name
         try:
             return file.stat().st_size if file.is_file() else None
+        except PermissionError as error:
+            raise StoreError(f"cannot read {file} ({error.strerror}): see that you may read it") from error
         except OSError:
             return None
 

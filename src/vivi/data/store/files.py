@@ -50,6 +50,8 @@ class LocalFiles:
             raise StoreError(f"{self._root / name} has no {size} bytes at {offset}, the index is damaged: {AGAIN}")
         try:
             data = self._pread(name, offset, size)
+        except PermissionError as error:
+            raise StoreError(f"cannot read {self._root / name} ({error.strerror}): see that you may read it") from error
         except OSError as error:
             raise StoreError(f"cannot read {self._root / name} ({error.strerror}): {AGAIN}") from error
         if len(data) != size:
@@ -86,6 +88,8 @@ def check_sizes(root: Path, manifest: Manifest) -> None:
     for name, entry in manifest.files.items():
         try:
             state = os.stat(f"{root}/{name}")  # noqa: PTH116 (there may be a hundred thousand)
+        except PermissionError as error:
+            raise StoreError(f"cannot read {root / name} ({error.strerror}): see that you may read it") from error
         except OSError as error:
             raise StoreError(f"{root / name}: {error.strerror}, though the store needs it: {AGAIN}") from error
         if not stat.S_ISREG(state.st_mode):
