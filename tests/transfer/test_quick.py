@@ -112,6 +112,20 @@ def test_broken_images_are_skipped_and_named(tmp_path: Path, encoder_folder: Pat
     assert json.loads((tmp_path / "scores.json").read_text())["skipped"] == list(scores.skipped)
 
 
+def test_data_sets_that_were_taken_for_classes_are_remarked(
+    tmp_path: Path, encoder_folder: Path, paint: Callable[[Path, str, int], None]
+) -> None:
+    for name in ("one", "two"):
+        for colour in ("red", "blue"):
+            for number in range(3):
+                paint(tmp_path / "sets" / name / colour / f"{number}.png", colour, number)
+    (told,) = evaluate(encoder_folder, data=tmp_path / "sets").remarks
+    assert told.startswith("Every class is a folder of several folders") and told.endswith(f"{tmp_path}/sets/one")
+    assert evaluate(encoder_folder, data=tmp_path / "sets" / "one").remarks == ()
+    paint(tmp_path / "sets" / "two" / "9.png", "red", 9)
+    assert evaluate(encoder_folder, data=tmp_path / "sets").remarks == ()
+
+
 def test_too_little_is_left(tmp_path: Path, encoder_folder: Path, colours: Path) -> None:
     for file in (*(colours / "red").iterdir(), *(colours / "green").iterdir()):
         file.write_bytes(b"")

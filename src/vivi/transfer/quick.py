@@ -116,7 +116,11 @@ def evaluate(
             parts[0].test, predictions_M=guesses_M, classes=folders[0].classes, probe="logistic", seed=seed
         ),
         skipped=encoded.skipped,
-        remarks=(*remarks(trained.classifier, classes=folders[0].classes), *_learned_before(trained, folders, seeds)),
+        remarks=(
+            *remarks(trained.classifier, classes=folders[0].classes),
+            *_learned_before(trained, folders, seeds),
+            *_sets_for_classes(folders[0]),
+        ),
         timing={"encoding": encoding, "all": time.perf_counter() - started, "images": len(encoded.row_of)},
     )
     if out is not None:
@@ -133,6 +137,16 @@ def _learned_before(trained: LoadedEncoder, folders: Sequence[ImageFolder], seed
         yield f"The encoder left out of its labelled images what seed 0 tests on, not what others do: {advice}"
     if "images" in trained.details:
         yield f"The encoder learned from a folder of images without labels, from all where it has no parts: {advice}"
+
+
+def _sets_for_classes(folder: ImageFolder) -> Iterator[str]:
+    """What to mind where the folders that were taken for classes look like data sets."""
+    below: dict[int, set[str]] = {}
+    for image in (*folder.train, *folder.test):
+        below.setdefault(image.label, set()).add("/".join(image.path.split("/")[1:-1]))
+    if not folder.split.startswith("given") and all(len(each) > 1 and "" not in each for each in below.values()):
+        first = printable(f"{folder.root / folder.classes[0]}")
+        yield f"Every class is a folder of several folders: if these are the classes, give one of them, --data {first}"
 
 
 def _check_positive(**values: int) -> None:
