@@ -48,7 +48,7 @@ def main() -> None:
 
 def report(file: Path, place: Path, *, copies: int, repeats: int) -> None:
     minutes = copies * sample_frames(file, fps=1, short_side=256).info.seconds / 60
-    times_RM = np.array([measured(file, place / f"{file.stem}-{number}", copies=copies) for number in range(repeats)])
+    times_RM = np.array([measured(file, place, copies=copies) for _ in range(repeats)])
     print(f"{file.name}, {copies} times, {CORES} cores")
     for name, seconds_R in zip(
         ("vivi ingest", "ffmpeg, its own threads", "ffmpeg, one a core"), times_RM.T, strict=True
@@ -58,19 +58,20 @@ def report(file: Path, place: Path, *, copies: int, repeats: int) -> None:
         print(f"  {name:24}{speed:8.2f} min/s   time / ingest {middle:.2f} ({low:.2f}-{high:.2f})", flush=True)
 
 
-def measured(file: Path, folder: Path, *, copies: int) -> tuple[float, float, float]:
-    """Seconds of the three commands."""
-    videos = folder / "videos"
-    videos.mkdir(parents=True)
-    for number in range(copies):
-        shutil.copyfile(file, videos / f"{number:03}{file.suffix}")
-    each = sorted(videos.iterdir())
-    words = [sys.executable, "-m", "vivi", "ingest", str(videos), "--out", str(folder / "store")]
-    return (
-        clock(lambda: run(words)),
-        clock(lambda: all_done(each, at_once=1)),
-        clock(lambda: all_done(each, "-threads", "1", "-filter_threads", "1", at_once=CORES)),
-    )
+def measured(file: Path, place: Path, *, copies: int) -> tuple[float, float, float]:
+    """Seconds of the three commands, in a folder of their own that is not kept."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        videos = Path(folder) / "videos"
+        videos.mkdir()
+        for number in range(copies):
+            shutil.copyfile(file, videos / f"{number:03}{file.suffix}")
+        each = sorted(videos.iterdir())
+        words = [sys.executable, "-m", "vivi", "ingest", str(videos), "--out", f"{folder}/store"]
+        return (
+            clock(lambda: run(words)),
+            clock(lambda: all_done(each, at_once=1)),
+            clock(lambda: all_done(each, "-threads", "1", "-filter_threads", "1", at_once=CORES)),
+        )
 
 
 def all_done(files: list[Path], *threads: str, at_once: int) -> None:

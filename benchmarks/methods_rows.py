@@ -63,7 +63,11 @@ HYPOTHESES: dict[str, tuple[tuple[str, str], ...]] = {
     "AutoAugment on top": tuple(
         (f"{row}-AA", row) for row in ("Ex-YT-F", "Ex-YT-S", "VIVI-Ex(4)", "VIVI-Ex(4)-Big", "Rot-YT-F", "VIVI-Rot(4)")
     ),
-    "Width on top": (("VIVI-Ex(4)-Big", "VIVI-Ex(4)"), ("VIVI-Ex(4)-Co(100%)-Big", "VIVI-Ex(4)-Co(100%)")),
+    "Width on top": (
+        ("VIVI-Ex(4)-Big", "VIVI-Ex(4)"),
+        ("VIVI-Ex(4)-Big-AA", "VIVI-Ex(4)-AA"),
+        ("VIVI-Ex(4)-Co(100%)-Big", "VIVI-Ex(4)-Co(100%)"),
+    ),
     "Anything learned at all": tuple(
         (row, RANDOM) for row in ("Ex-YT-F", "Ex-YT-S", "VIVI-Ex(4)", "Rot-YT-F", "VIVI-Rot(4)", "Ex-ImageNet")
     ),

@@ -24,6 +24,8 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["tasks", "check"], "vivi tasks check: ROOT is missing; vivi tasks check --help says what it is"),
         (["ingest", "videos"], "vivi ingest: --out is missing; vivi ingest --help says what it is"),
         (["ingest", "videos", "--out"], "vivi ingest: --out needs a value after it; vivi ingest --help says which"),
+        (["pretrain", "x", "--dat", "d"], "vivi pretrain: --out is missing. Did you mean --data instead of --dat?"),
+        (["convert", "x", "--oot=y"], "vivi convert: --out is missing. Did you mean --out instead of --oot?"),
         (["browse", "store", "--port", "80x"], "vivi browse: --port takes a whole number, got '80x'"),
         (["ingest", "v", "--out", "s", "--fps", "1,5"], "vivi ingest: --fps takes a number, got '1,5'"),
         (

@@ -11,6 +11,7 @@ from tests.reference.tiny_videos import film
 from vivi.core.errors import ConfigError, ViviError
 from vivi.data.store import ShotStore
 from vivi.data.store.format import Skip, video_key
+from vivi.video import listing as listing_module
 from vivi.video.holdout import Holdout, is_held_out
 from vivi.video.listing import Candidate, Listing, Names, write_listing
 from vivi.video.places import LocalFile
@@ -192,3 +193,14 @@ def test_a_listing_sorts_like_text_and_compares(tmp_path: Path) -> None:
         assert now.differences(before, versions=True) == differences
         assert now.differences(before, versions=False) == [differences[0], *differences[2:]]
         assert before.differences(before, versions=True) == []
+
+
+@pytest.mark.parametrize("changed", [{"file": "/a", "tag": "v"}, {"file": "/a", "kind": "Elsewhere"}])
+def test_a_listing_with_places_of_another_version_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
+) -> None:
+    monkeypatch.setattr(listing_module, "place_values", lambda _: {"kind": "LocalFile"} | changed)
+    write_listing(tmp_path / "listing.db", [Candidate("a", LocalFile("/a"), 1, "v")])
+    told = rf"{tmp_path}/listing.db was written by another version of vivi: finish the ingest with that, or delete"
+    with Listing(tmp_path / "listing.db") as found, pytest.raises(ViviError, match=told):
+        list(found)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Told = Callable[[str, int, int], None]
 """Called with what is counted, how many of it are done, and all."""
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 """Seconds after which a command that goes on is told of Ctrl-C; told twice, it would cut its saving short."""
 
 

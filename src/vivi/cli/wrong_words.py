@@ -1,6 +1,7 @@
 """Command lines that cannot be parsed: what is wrong with them, what is legal, and what to type instead."""
 
 import difflib
+from collections.abc import Iterable
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -16,7 +17,7 @@ def told(error: CycloptsError, app: App) -> str:
     if isinstance(error, UnusedCliTokensError):
         return _unused(error, app, command=command)
     if type(error) is MissingArgumentError:
-        return _missing(error, command=command)
+        return _missing(error, app, command=command)
     if isinstance(error, CoercionError) and error.token is not None and (kind := _kind(error.target_type)):
         name = error.token.keyword or "the value"
         return f"{command}: {name} takes {kind}, got {error.token.value!r}"
@@ -28,9 +29,7 @@ def _unused(error: UnusedCliTokensError, app: App, *, command: str) -> str:
     chain = tuple(error.command_chain or ())
     unused = error.unused_tokens or []
     words = ", ".join(map(repr, unused))
-    for name in chain:
-        app = app[name]
-    verbs = [name for name in app if not name.startswith("-")]
+    verbs = [name for name in _at(app, chain) if not name.startswith("-")]
     if verbs:
         given = (error.root_input_tokens or unused)[len(chain) :]
         near = [hit for word in given for hit in difflib.get_close_matches(word, verbs, n=1)]
@@ -42,15 +41,27 @@ def _unused(error: UnusedCliTokensError, app: App, *, command: str) -> str:
     )
 
 
-def _missing(error: MissingArgumentError, *, command: str) -> str:
+def _missing(error: MissingArgumentError, app: App, *, command: str) -> str:
     """A flag without its value, or one that cannot be left out."""
     if error.keyword is not None:
         return f"{command}: {error.keyword} needs a value after it; {command} --help says which"
     assert error.argument is not None
     name = error.argument.name
     what = name if error.argument.index is None else name.lstrip("-").upper()
-    _, meant, near = str(error).partition("Did you mean ")  # a flag was given whose name is nearly this one
-    return f"{command}: {what} is missing" + (f". {meant}{near}" if near else f"; {command} --help says what it is")
+    arguments = _at(app, error.command_chain).assemble_argument_collection()
+    flags = [each for argument in arguments for each in argument.names]
+    for word in error.unused_tokens or ():
+        flag = word.partition("=")[0]
+        if flag.startswith("-") and flag not in flags and (near := difflib.get_close_matches(flag, flags, n=1)):
+            return f"{command}: {what} is missing. Did you mean {near[0]} instead of {flag}?"
+    return f"{command}: {what} is missing; {command} --help says what it is"
+
+
+def _at(app: App, chain: Iterable[str] | None) -> App:
+    """The verb, or the group of verbs, that these names lead to."""
+    for name in chain or ():
+        app = app[name]
+    return app
 
 
 def _kind(hint: Any) -> str:

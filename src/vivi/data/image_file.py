@@ -61,7 +61,7 @@ def load_image(path: Path, size: int) -> NDArray[np.uint8]:
     Raises:
         ImageError: no regular file, empty, no image, too large, damaged, or with pixels of unknown range.
     """
-    pixels_HWC, orientation = _stored(_read(path), name=path)
+    pixels_HWC, orientation = _with_orientation(_read(path), name=path)
     squashed_HWC: NDArray[Any] = cv2.resize(pixels_HWC, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(upright(squashed_HWC, orientation).transpose(2, 0, 1))
 
@@ -72,7 +72,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: as `load_image`.
     """
-    return np.ascontiguousarray(upright(*_stored(_read(path), name=path)))
+    return np.ascontiguousarray(upright(*_with_orientation(_read(path), name=path)))
 
 
 def decode_image(data: bytes, *, name: str) -> NDArray[np.uint8]:
@@ -87,7 +87,7 @@ def decode_image(data: bytes, *, name: str) -> NDArray[np.uint8]:
     """
     if not data:
         raise ImageError(name, "empty")
-    return np.ascontiguousarray(upright(*_stored(data, name=name)))
+    return np.ascontiguousarray(upright(*_with_orientation(data, name=name)))
 
 
 def read_stored(path: Path) -> NDArray[np.uint8]:
@@ -98,7 +98,7 @@ def read_stored(path: Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: as `load_image`.
     """
-    return _stored(_read(path), name=path)[0]
+    return _stored(_read(path), name=path)
 
 
 def decode_stored(data: bytes, *, name: str) -> NDArray[np.uint8]:
@@ -109,10 +109,16 @@ def decode_stored(data: bytes, *, name: str) -> NDArray[np.uint8]:
     """
     if not data:
         raise ImageError(name, "empty")
-    return _stored(data, name=name)[0]
+    return _stored(data, name=name)
 
 
-def _stored(data: bytes, *, name: Path | str) -> tuple[NDArray[np.uint8], int]:
+def _stored(data: bytes, *, name: Path | str) -> NDArray[np.uint8]:
+    """The pixels as they are stored, pixels_HWC; EXIF is not looked at, so it may be damaged."""
+    with _judged(data, name=name) as image:
+        return decode_rgb(image, data, path=name)
+
+
+def _with_orientation(data: bytes, *, name: Path | str) -> tuple[NDArray[np.uint8], int]:
     """The pixels as they are stored, pixels_HWC, and their EXIF orientation."""
     with _judged(data, name=name) as image:
         pixels_HWC = decode_rgb(image, data, path=name)

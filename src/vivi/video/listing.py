@@ -73,12 +73,16 @@ class Listing:
         self._tables.close()
 
     def __iter__(self) -> Iterator[Candidate | Skip]:
-        """All of it. Of several candidates with the same name all but the first that was found are refused."""
+        """All of it. Of several candidates with the same name all but the first that was found are refused.
+
+        Raises:
+            ViviError: the file cannot be read, or is of another version of vivi.
+        """
         with _explained(self._file), closing(self._tables.execute(_READ)) as rows:
             for name, place, shown, size, version, reason, detail in rows:
                 if place:
                     path = name.decode("utf-8", "surrogatepass")
-                    yield Candidate(path, place_from(json.loads(place)), size, version)
+                    yield Candidate(path, self._place(place), size, version)
                 else:
                     yield Skip(shown, reason, detail, size)
 
@@ -122,6 +126,13 @@ class Listing:
         for word, question in questions.items():
             found += [f"{word}: {shown!r}" for (shown,) in self._tables.execute(f"{question} limit 4")]
         return sorted(found)[:4]
+
+    def _place(self, written: bytes) -> Place:
+        try:
+            return place_from(json.loads(written))
+        except (KeyError, TypeError) as error:
+            advice = "finish the ingest with that, or delete the store that it was making"
+            raise ViviError(f"{self._file} was written by another version of vivi: {advice}") from error
 
     def _number(self, question: str) -> int:
         with _explained(self._file):

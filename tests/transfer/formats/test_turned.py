@@ -57,6 +57,13 @@ def test_a_folder_of_ones_own_is_shown_upright(tmp_path: Path) -> None:
     assert np.array_equal(open_folder_task(tmp_path).splits["test"].read(0), as_shown(turned(6)))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_orientation_that_is_not_asked_for_may_be_damaged(kind: str) -> None:
+    file = io.BytesIO()
+    Image.fromarray(STORED_HWC).save(file, kind, exif=b"Exif\0\0MM\0*", lossless=True)
+    assert np.array_equal(decode_stored(file.getvalue(), name="record 3"), STORED_HWC)
+
+
 def test_an_empty_record_is_named() -> None:
     with pytest.raises(ImageError, match="record 3: empty"):
         decode_stored(b"", name="record 3")
