@@ -114,7 +114,9 @@ def test_a_failed_run_ends_with_code_2_and_the_results_so_far(
 def test_a_signal_ends_it_cleanly_and_the_same_command_goes_on(name: str, lists: Path) -> None:
     out = lists.parent / "out"
     given = [each if each != "0.0008" else "100" for each in words(lists)]
-    command = [sys.executable, "-m", "vivi", *given]
+    asking = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program = f"{asking}from vivi.cli import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *given]  # a shell's background jobs ignore SIGINT
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
