@@ -1,10 +1,9 @@
 """How long a folder of videos takes by the clock, all cores busy: `vivi ingest` beside ffmpeg, used in two ways.
 
-    python benchmarks/ingest_throughput.py --videos DIR            # the H.264 videos of ingest.py, kept in DIR
+    python benchmarks/ingest_throughput.py --videos DIR              # the H.264 videos of ingest.py, kept in DIR
     python benchmarks/ingest_throughput.py a.mp4 b.mp4 --copies 20   # your files
 
-Each file is put into a folder so many times over. Then, in turn and
-each as one command that a user would type, from its start to its end:
+Each file is put into a folder so many times over. Then, in turn, and each timed from its start to its end:
 
 - `vivi ingest FOLDER`, with its own number of workers: shots, JPEG and a complete store;
 - ffmpeg with `fps=1,scale` for one file after the other, with as many threads as it chooses itself, frames thrown away;

@@ -93,7 +93,7 @@ def decode_image(data: bytes, *, name: str) -> NDArray[np.uint8]:
 def read_stored(path: Path) -> NDArray[np.uint8]:
     """As `read_image`, but as the file stores the pixels: not turned upright, as TensorFlow's decoders give them.
 
-    Source: tensorflow/tensorflow, issue 33932; so the images of TFDS, and with them VTAB's, are never turned.
+    Source: tensorflow/tensorflow, issue 33932; so VTAB's images are not turned, but those that TFDS reads with OpenCV.
 
     Raises:
         ImageError: as `load_image`.

@@ -13,6 +13,7 @@ import numpy as np
 from vivi.core.errors import StoreError
 from vivi.core.remote import RemoteError, RemoteFolder, address
 from vivi.data.store import format as layout
+from vivi.data.store.files import forbidden
 from vivi.data.store.index import Index, read_index
 from vivi.data.store.lines import parsed_line
 from vivi.data.store.manifest import LARGEST, FileEntry, Manifest, manifest_bytes
@@ -169,7 +170,7 @@ class _Local:
         try:
             return file.stat().st_size if file.is_file() else None
         except PermissionError as error:
-            raise StoreError(f"cannot read {file} ({error.strerror}): see that you may read it") from error
+            raise forbidden(file, error) from error
         except OSError:
             return None
 

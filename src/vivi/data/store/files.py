@@ -51,7 +51,7 @@ class LocalFiles:
         try:
             data = self._pread(name, offset, size)
         except PermissionError as error:
-            raise StoreError(f"cannot read {self._root / name} ({error.strerror}): see that you may read it") from error
+            raise forbidden(self._root / name, error) from error
         except OSError as error:
             raise StoreError(f"cannot read {self._root / name} ({error.strerror}): {AGAIN}") from error
         if len(data) != size:
@@ -79,6 +79,11 @@ class LocalFiles:
         return data
 
 
+def forbidden(file: Path, error: PermissionError) -> StoreError:
+    """The error of a file of a store that is there and may not be read: it is not damaged."""
+    return StoreError(f"cannot read {file} ({error.strerror}): see that you may read it")
+
+
 def check_sizes(root: Path, manifest: Manifest) -> None:
     """See that every file is there and has its size, and that there are no other shards.
 
@@ -89,7 +94,7 @@ def check_sizes(root: Path, manifest: Manifest) -> None:
         try:
             state = os.stat(f"{root}/{name}")  # noqa: PTH116 (there may be a hundred thousand)
         except PermissionError as error:
-            raise StoreError(f"cannot read {root / name} ({error.strerror}): see that you may read it") from error
+            raise forbidden(root / name, error) from error
         except OSError as error:
             raise StoreError(f"{root / name}: {error.strerror}, though the store needs it: {AGAIN}") from error
         if not stat.S_ISREG(state.st_mode):
